@@ -1,0 +1,40 @@
+#pragma once
+
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "api/origin.h"
+
+namespace inference::api {
+
+enum class Severity { kError, kWarning, kInfo };
+
+/// One finding about what somebody wrote.
+struct Diagnostic {
+  Severity severity = Severity::kError;
+  std::string code;     // "INF0104"; never reused for another meaning
+  Origin origin;
+  std::string message;  // what is wrong here; lower case, no trailing period
+  std::string note;     // what will happen, or what to do; may be empty
+
+  /// "pool.yaml:16:5: error: message [INF0104]"
+  std::string ToString() const {
+    const char* word = severity == Severity::kError     ? "error"
+                       : severity == Severity::kWarning ? "warning"
+                                                        : "info";
+    std::string out = origin.ToString() + ": " + word + ": " + message;
+    if (!note.empty()) out += " (" + note + ")";
+    return code.empty() ? out : out + " [" + code + "]";
+  }
+};
+
+using Diagnostics = std::vector<Diagnostic>;
+
+inline bool HasErrors(const Diagnostics& diagnostics) {
+  return std::any_of(diagnostics.begin(), diagnostics.end(),
+                     [](const Diagnostic& d) { return d.severity == Severity::kError; });
+}
+
+}  // namespace inference::api

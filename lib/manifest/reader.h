@@ -1,0 +1,62 @@
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "api/diagnostic.h"
+#include "api/kinds.h"
+#include "inference/result.h"
+
+// Text to `api` values. Every mistake of a file is reported with its position, not only the first.
+// Pure functions of their input; thread-safe.
+namespace inference::manifest {
+
+/// Bounds on untrusted text, checked before and while parsing.
+struct Limits {
+  size_t max_bytes = size_t{16} << 20;  // of one file
+  int max_depth = 64;
+  size_t max_nodes = 1'000'000;         // after alias expansion
+};
+
+/// The manifests of one or more files.
+struct ManifestSet {
+  std::vector<api::InferencePool> pools;
+  std::vector<api::EndpointSet> endpoint_sets;
+};
+
+/// Reads all documents of one file (YAML or JSON) and adds its objects to `out`. A kind that nothing
+/// acts on is refused by name at its position. `path` is what diagnostics show.
+void ReadManifests(const std::string& path, std::string_view text, ManifestSet& out,
+                   api::Diagnostics& diagnostics, const Limits& limits = {});
+
+/// Reads a DaemonConfig. Empty when there are errors.
+std::optional<api::DaemonConfig> ReadDaemonConfig(const std::string& path, std::string_view text,
+                                                  api::Diagnostics& diagnostics,
+                                                  const Limits& limits = {});
+
+/// Reads an EndpointPickerConfig of either API group. Empty when there are errors.
+std::optional<api::EndpointPickerConfig> ReadPickerConfig(const std::string& path,
+                                                          std::string_view text,
+                                                          api::Diagnostics& diagnostics,
+                                                          const Limits& limits = {});
+
+/// Checks the whole: duplicate objects (both places named), addresses that two endpoints of a pool
+/// share, pools that select nothing (a warning).
+void CheckReferences(const ManifestSet& set, api::Diagnostics& diagnostics);
+
+/// The file's text; an error that names the path when it can't be read or is over the limit.
+Result<std::string> ReadFile(const std::string& path, const Limits& limits = {});
+
+/// Files behind `paths` in a stable order: a file as it is, a folder's *.yaml, *.yml and *.json
+/// (not recursive, hidden ones left out), a glob's matches. A path that names nothing is an error.
+/// Relative paths count from `base_dir`.
+Result<std::vector<std::string>> ExpandPaths(const std::vector<std::string>& paths,
+                                             const std::string& base_dir);
+
+/// The effective configuration as YAML, each value with a comment that says where it came from.
+std::string DumpDaemonConfig(const api::DaemonConfig& config);
+
+}  // namespace inference::manifest

@@ -1,0 +1,69 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "api/kinds.h"
+#include "datastore/snapshot.h"
+#include "scheduling/scheduler.h"
+
+namespace inference::picker {
+
+/// One pool with all that a pick in it needs. Immutable.
+struct PoolRuntime {
+  std::shared_ptr<const datastore::Pool> pool;
+  std::shared_ptr<const scheduling::Scheduler> scheduler;
+  scheduling::ReadOptions read;
+  size_t destination_list = 1;
+  api::ResponseTracking response_tracking = api::ResponseTracking::kAuto;
+  uint32_t columns_id = 0;  // scorer names of the first profile, see ColumnNames
+  uint32_t pool_id = 0;     // stable small number by pool key, for telemetry shards
+};
+
+/// Everything a request is decided with, under one generation. Published as a whole; holds no
+/// socket and no thread.
+class Runtime {
+ public:
+  Runtime(uint64_t generation, std::vector<PoolRuntime> pools,
+          std::unordered_map<std::string, std::string> routes);
+
+  uint64_t generation() const { return generation_; }
+  const std::vector<PoolRuntime>& pools() const { return pools_; }
+  /// By "namespace/name", or by "name" when only one pool has it; null when there is none.
+  const PoolRuntime* Find(std::string_view key) const;
+  /// The pool of an Envoy route name; null when `routes` has none for it.
+  const PoolRuntime* FindByRoute(std::string_view route) const;
+
+ private:
+  struct Hash {
+    using is_transparent = void;
+    size_t operator()(std::string_view s) const { return std::hash<std::string_view>()(s); }
+  };
+  template <typename V>
+  using Map = std::unordered_map<std::string, V, Hash, std::equal_to<>>;
+
+  uint64_t generation_;
+  std::vector<PoolRuntime> pools_;
+  Map<size_t> by_key_;
+  Map<size_t> by_route_;
+};
+
+/// Names of score columns by id, so that a decision record holds a number and no string. Append-only
+/// for the life of the process. Thread-safe.
+class ColumnNames {
+ public:
+  struct Columns {
+    std::string profile;
+    std::vector<std::pair<std::string, double>> scorers;  // name, weight
+    std::string picker;
+  };
+  /// The same columns get the same id.
+  static uint32_t Intern(Columns columns);
+  static Columns Get(uint32_t id);
+};
+
+}  // namespace inference::picker

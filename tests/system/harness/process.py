@@ -1,0 +1,107 @@
+"""Child processes with captured output, readiness waits and free ports."""
+
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+
+_PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None, use_errno=True)
+_given_ports = set()
+
+
+def free_port():
+    """A TCP port that nothing listens on; never the same one twice in a run."""
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        if port not in _given_ports:
+            _given_ports.add(port)
+            return port
+
+
+def wait_until(condition, what, timeout=15.0, interval=0.02, on_failure=lambda: ""):
+    """Polls until `condition()` is true and returns its value; AssertionError naming `what`."""
+    deadline = time.monotonic() + timeout
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise AssertionError(f"after {timeout:g} s still not: {what}\n{on_failure()}")
+        time.sleep(interval)
+
+
+def http_get(url, timeout=2.0):
+    """(status, text), or (0, reason) when nobody answers."""
+    try:
+        with urllib.request.urlopen(url, timeout=timeout) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode(errors="replace")
+    except (OSError, ValueError) as error:
+        return 0, str(error)
+
+
+class Process:
+    """A child whose stdout and stderr go to `log`; dies with the test run."""
+
+    def __init__(self, name, command, log, env=None, cwd=None):
+        self.name = name
+        self.log = log
+        with open(log, "ab") as output:
+            self.child = subprocess.Popen(
+                [str(part) for part in command], stdin=subprocess.DEVNULL, stdout=output,
+                stderr=subprocess.STDOUT, cwd=cwd, env={**os.environ, **(env or {})},
+                preexec_fn=lambda: _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL))
+
+    @property
+    def pid(self):
+        return self.child.pid
+
+    def alive(self):
+        return self.child.poll() is None
+
+    def tail(self, lines=40):
+        text = self.log.read_text(errors="replace") if self.log.exists() else ""
+        return f"--- last lines of {self.name} ({self.log}) ---\n" + "\n".join(
+            text.splitlines()[-lines:])
+
+    def wait_until(self, condition, what, timeout=15.0):
+        """Like the function, and fails at once when the process has ended."""
+        def check():
+            if not self.alive():
+                raise AssertionError(
+                    f"{self.name} ended with {self.child.returncode} before: {what}\n{self.tail()}")
+            return condition()
+        return wait_until(check, f"{self.name}: {what}", timeout, on_failure=self.tail)
+
+    def signal(self, number):
+        self.child.send_signal(number)
+
+    def wait(self, timeout=15.0):
+        """The exit code (negative: the signal that ended it)."""
+        try:
+            return self.child.wait(timeout)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"{self.name} did not end within {timeout:g} s\n{self.tail()}") from None
+
+    def stop(self, timeout=15.0):
+        """SIGTERM and wait; SIGKILL and an error when that isn't enough."""
+        if self.alive():
+            self.signal(signal.SIGTERM)
+        try:
+            return self.child.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError(f"{self.name} ignored SIGTERM for {timeout:g} s\n{self.tail()}") from None
+
+    def kill(self):
+        if self.alive():
+            self.child.kill()
+        self.child.wait()
