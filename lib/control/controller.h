@@ -32,6 +32,10 @@ class ControlView {
   virtual ~ControlView() = default;
   virtual const RuntimeHolder& runtime() const = 0;
   virtual ConfigStatus config_status() const = 0;
+  /// The effective daemon configuration.
+  virtual std::shared_ptr<const api::DaemonConfig> daemon_config() const = 0;
+  /// Why the last scrape of that endpoint failed; empty when it didn't.
+  virtual std::string ScrapeError(uint32_t endpoint_id) const = 0;
 };
 
 }  // namespace inference::control
