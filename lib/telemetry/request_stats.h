@@ -4,12 +4,10 @@
 #include <atomic>
 #include <cstdint>
 #include <deque>
-#include <memory>
 #include <mutex>
 #include <string>
 #include <string_view>
 #include <unordered_map>
-#include <vector>
 
 #include "telemetry/counters.h"
 
@@ -58,6 +56,7 @@ class Shard {
   /// At most this many models get a series of their own; the rest share "other", for a client may
   /// send any name.
   static constexpr size_t kMaxModels = 200;
+  static constexpr std::string_view kOtherModel = "other";
 
   /// The series of a pool and model; the reference stays valid for the shard's life.
   RequestSeries& Series(std::string_view pool, std::string_view model);
@@ -72,10 +71,7 @@ class Shard {
 
  private:
   friend class RequestStatsCollector;
-  struct Key {
-    std::string pool, model;
-  };
-  std::mutex grow_mutex_;           // guards series_ against the collector; taken to add, not to look up
+  mutable std::mutex grow_mutex_;           // guards series_ against the collector; taken to add, not to look up
   std::deque<RequestSeries> series_;
   std::unordered_map<std::string, RequestSeries*> by_key_;  // "pool\nmodel"
   std::string lookup_;              // reused key

@@ -1,0 +1,76 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "api/diagnostic.h"
+#include "api/kinds.h"
+#include "datastore/snapshot.h"
+#include "manifest/reader.h"
+#include "picker/runtime.h"
+#include "scheduling/scheduler.h"
+#include "scrape/scraper.h"
+
+namespace inference::control {
+
+/// Everything that the running state is made from.
+struct Inputs {
+  std::shared_ptr<const api::DaemonConfig> daemon;
+  manifest::ManifestSet manifests;
+  std::map<std::string, std::vector<std::string>> dns;  // name -> addresses
+  /// Text of each EndpointPickerConfig file that `daemon` names, by the path as written there.
+  std::map<std::string, std::string> picker_configs;
+};
+
+/// What came out: to be published as a whole.
+struct Built {
+  std::shared_ptr<const picker::Runtime> runtime;
+  std::vector<scrape::Target> targets;
+  std::vector<std::string> dns_names;  // names the resolver should keep
+};
+
+/// Inputs to running state. Keeps endpoints, compiled schedulers (and with them prefix indexes) and
+/// name maps that did not change. Not thread-safe; the control thread owns it.
+class RuntimeBuilder {
+ public:
+  RuntimeBuilder();
+
+  /// Checks the resulting whole, then builds. Null, with errors in `diagnostics`, when it can't be;
+  /// nothing that was built before is touched then.
+  std::unique_ptr<Built> Build(const Inputs& inputs, uint64_t generation,
+                               api::Diagnostics& diagnostics);
+
+ private:
+  struct CompiledPool {
+    std::string config_text;  // what the scheduler was compiled from
+    std::shared_ptr<const scheduling::Scheduler> scheduler;
+    uint32_t columns_id = 0;
+    uint32_t pool_id = 0;
+  };
+  using NameMaps = std::map<std::string, std::shared_ptr<const metrics::NameMap>, std::less<>>;
+
+  bool CompilePool(const Inputs& inputs, const api::InferencePool& pool, CompiledPool& out,
+                   api::Diagnostics& diagnostics);
+  bool CompileNameMaps(const api::DaemonConfig& daemon, NameMaps& out,
+                       api::Diagnostics& diagnostics);
+  void AddTargets(const api::DaemonConfig& daemon, const std::vector<picker::PoolRuntime>& pools,
+                  const NameMaps& maps, std::vector<scrape::Target>& targets) const;
+
+  scheduling::PluginRegistry registry_;
+  datastore::PoolBuilder pools_;
+  std::map<std::string, CompiledPool, std::less<>> compiled_;  // by pool key
+  std::map<std::string, uint32_t, std::less<>> pool_ids_;
+  NameMaps name_maps_;
+  std::vector<std::string> engine_specs_;  // what name_maps_ was compiled from
+};
+
+/// The endpoints of the sets, DNS names replaced by their addresses, in file order. An endpoint of
+/// several addresses gets one entry each, named "name-<n>" from the second on.
+std::vector<datastore::KnownEndpoint> Flatten(
+    const std::vector<api::EndpointSet>& sets,
+    const std::map<std::string, std::vector<std::string>>& dns);
+
+}  // namespace inference::control

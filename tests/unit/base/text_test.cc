@@ -1,0 +1,43 @@
+#include "base/text.h"
+
+#include <array>
+#include <catch2/catch.hpp>
+
+using namespace inference::base;
+using namespace std::string_view_literals;
+
+TEST_CASE("ClosestMatch prefers case, then distance, and gives up far away") {
+  constexpr std::array kNames = {"failureMode"sv, "matchLabels"sv, "targetPorts"sv, "selector"sv};
+  CHECK(ClosestMatch("failuremode", kNames) == "failureMode");
+  CHECK(ClosestMatch("targetPort", kNames) == "targetPorts");
+  CHECK(ClosestMatch("slector", kNames) == "selector");
+  CHECK(ClosestMatch("seelctor", kNames) == "selector");
+  CHECK(ClosestMatch("replicas", kNames).empty());
+  CHECK(ClosestMatch("se", kNames).empty());
+}
+
+TEST_CASE("SplitTrimmed drops blanks and empty pieces") {
+  const auto pieces = SplitTrimmed(" 8000, 8001 ,,8002,", ',');
+  REQUIRE(pieces.size() == 3);
+  CHECK(pieces[0] == "8000");
+  CHECK(pieces[1] == "8001");
+  CHECK(pieces[2] == "8002");
+  CHECK(SplitTrimmed("", ',').empty());
+  CHECK(SplitTrimmed("  ", ',').empty());
+}
+
+TEST_CASE("Printable keeps text, escapes what would break a log line") {
+  CHECK(Printable("plain") == "plain");
+  CHECK(Printable("Grüße") == "Grüße");
+  CHECK(Printable("a\nb\x1b[31m") == "a\\x0ab\\x1b[31m");
+  CHECK(Printable("\xff\xfe") == "\\xff\\xfe");
+  CHECK(Printable("back\\slash") == "back\\x5cslash");
+  CHECK(Printable(std::string(10, 'x'), 4) == "xxxx...");
+}
+
+TEST_CASE("case folding is ASCII only") {
+  CHECK(ToLower("X-Gateway-ÄB") == "x-gateway-Äb");
+  CHECK(EqualsIgnoreCase("Content-Type", "content-type"));
+  CHECK_FALSE(EqualsIgnoreCase("a", "ab"));
+  CHECK(TrimSpace(" \t a b \r\n") == "a b");
+}
