@@ -1,41 +1,105 @@
 #pragma once
 
-#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "api/diagnostic.h"
 #include "api/kinds.h"
 #include "base/clock.h"
-#include "base/snapshot_holder.h"
+#include "control/control_view.h"
+#include "control/runtime_builder.h"
 #include "inference/result.h"
 #include "picker/runtime.h"
+#include "scrape/scraper.h"
+#include "sources/dns_resolver.h"
+#include "sources/manifest_watch.h"
+#include "sources/source.h"
 
 namespace inference::control {
 
-/// What the daemon's configuration looks like from outside.
-struct ConfigStatus {
-  uint64_t generation = 0;          // of the running state; rises with every applied change
-  bool last_reload_ok = true;
-  base::WallTime last_success{};
-  uint64_t rejected = 0;            // changes refused since the start
-  api::Diagnostics diagnostics;     // of the last attempt, warnings included
+/// Reads a daemon configuration file and everything it names; used by --check-config and at start.
+/// Relative paths count from the file's folder.
+struct LoadedConfig {
+  std::string path;
+  std::string base_dir;
+  std::shared_ptr<const api::DaemonConfig> daemon;
 };
+/// Empty, with errors in `diagnostics`, when the file can't be used.
+std::unique_ptr<LoadedConfig> LoadConfig(const std::string& path, api::Diagnostics& diagnostics);
 
-using RuntimeHolder = base::SnapshotHolder<picker::Runtime>;
+/// Reads the picker configuration files that `config` names into `inputs`.
+void ReadPickerConfigs(const LoadedConfig& config, Inputs& inputs, api::Diagnostics& diagnostics);
 
-/// The read side of control, for admin and http. Thread-safe.
-class ControlView {
+/// Loads, validates and builds everything once, without starting anything. False when there are
+/// errors.
+bool CheckConfig(const std::string& path, api::Diagnostics& diagnostics);
+
+/// The one writer. Takes the sources' events on its own thread, builds the next Runtime from the
+/// resulting whole, publishes it or keeps the old one and says why.
+class Controller final : public ControlView, private sources::Sink {
  public:
-  virtual ~ControlView() = default;
-  virtual const RuntimeHolder& runtime() const = 0;
-  virtual ConfigStatus config_status() const = 0;
-  /// The effective daemon configuration.
-  virtual std::shared_ptr<const api::DaemonConfig> daemon_config() const = 0;
-  /// Why the last scrape of that endpoint failed; empty when it didn't.
-  virtual std::string ScrapeError(uint32_t endpoint_id) const = 0;
+  struct Options {
+    std::string config_path;
+    const base::Clock* clock = &base::Clock::Real();
+  };
+
+  explicit Controller(Options options);
+  ~Controller() override;
+
+  /// Loads everything once; on success publishes the first Runtime and starts the watch, the
+  /// resolver and the scraper. Call once.
+  Status Start();
+  void Stop();
+  /// Reads everything again, as if every file had changed. Returns at once.
+  void Reload();
+
+  const RuntimeHolder& runtime() const override { return runtime_; }
+  ConfigStatus config_status() const override;
+  std::shared_ptr<const api::DaemonConfig> daemon_config() const override;
+  std::string ScrapeError(uint32_t endpoint_id) const override;
+  const scrape::Scraper& scraper() const { return *scraper_; }
+
+ private:
+  void OnManifests(manifest::ManifestSet set, api::Diagnostics diagnostics) override;
+  void OnDns(std::map<std::string, std::vector<std::string>> addresses,
+             std::map<std::string, std::string> errors) override;
+
+  void Post(std::function<void()> work);
+  void Run();
+  /// Builds from `inputs`; publishes and remembers them on success.
+  bool Apply(Inputs inputs, api::Diagnostics diagnostics);
+  void Reject(api::Diagnostics diagnostics);
+  void ReadDaemonConfigAgain(Inputs& inputs, api::Diagnostics& diagnostics) const;
+
+  const Options options_;
+  RuntimeHolder runtime_;
+
+  // Constant after Start().
+  std::unique_ptr<LoadedConfig> config_;
+  std::unique_ptr<scrape::Scraper> scraper_;
+  std::unique_ptr<sources::ManifestWatch> watch_;
+  std::unique_ptr<sources::DnsResolver> resolver_;
+
+  // The control thread's own.
+  RuntimeBuilder builder_;
+  Inputs inputs_;  // of the running state
+  std::vector<std::shared_ptr<const picker::Runtime>> published_;
+
+  mutable std::mutex status_mutex_;
+  ConfigStatus status_;                              // guarded by status_mutex_
+  std::shared_ptr<const api::DaemonConfig> daemon_;  // guarded by status_mutex_
+
+  std::mutex queue_mutex_;
+  std::condition_variable queue_changed_;
+  std::deque<std::function<void()>> queue_;  // guarded by queue_mutex_
+  bool stopping_ = false;                    // guarded by queue_mutex_
+  std::thread thread_;
 };
 
 }  // namespace inference::control

@@ -63,8 +63,6 @@ class RuntimeBuilder {
   datastore::PoolBuilder pools_;
   std::map<std::string, CompiledPool, std::less<>> compiled_;  // by pool key
   std::map<std::string, uint32_t, std::less<>> pool_ids_;
-  NameMaps name_maps_;
-  std::vector<std::string> engine_specs_;  // what name_maps_ was compiled from
 };
 
 /// The endpoints of the sets, DNS names replaced by their addresses, in file order. An endpoint of

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "api/diagnostic.h"
+#include "api/kinds.h"
+#include "base/clock.h"
+#include "base/snapshot_holder.h"
+#include "picker/runtime.h"
+
+namespace inference::control {
+
+/// What the daemon's configuration looks like from outside.
+struct ConfigStatus {
+  uint64_t generation = 0;          // of the running state; rises with every applied change
+  bool last_reload_ok = true;
+  base::WallTime last_success{};
+  uint64_t rejected = 0;            // changes refused since the start
+  api::Diagnostics diagnostics;     // of the last attempt, warnings included
+};
+
+using RuntimeHolder = base::SnapshotHolder<picker::Runtime>;
+
+/// The read side of control, for admin and http. Thread-safe.
+class ControlView {
+ public:
+  virtual ~ControlView() = default;
+  virtual const RuntimeHolder& runtime() const = 0;
+  virtual ConfigStatus config_status() const = 0;
+  /// The effective daemon configuration.
+  virtual std::shared_ptr<const api::DaemonConfig> daemon_config() const = 0;
+  /// Why the last scrape of that endpoint failed; empty when it didn't.
+  virtual std::string ScrapeError(uint32_t endpoint_id) const = 0;
+};
+
+}  // namespace inference::control

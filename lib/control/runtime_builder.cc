@@ -1,0 +1,205 @@
+#include "control/runtime_builder.h"
+
+#include <algorithm>
+#include <set>
+
+#include "manifest/reader.h"
+
+namespace inference::control {
+namespace {
+
+const api::PoolConfig* PoolConfigOf(const api::DaemonConfig& daemon, const std::string& key) {
+  const auto it = daemon.pools.find(key);
+  return it == daemon.pools.end() ? nullptr : &it->second;
+}
+
+const api::ScrapeConfig& ScrapeConfigOf(const api::DaemonConfig& daemon, const std::string& key) {
+  const api::PoolConfig* pool = PoolConfigOf(daemon, key);
+  return pool && pool->scrape ? *pool->scrape : daemon.scrape;
+}
+
+// IPv4 when the name has any, else IPv6: a dual-stack name is one server, not two.
+std::vector<std::string> OneFamily(const std::vector<std::string>& addresses) {
+  std::vector<std::string> v4, v6;
+  for (const std::string& address : addresses) {
+    (address.find(':') == std::string::npos ? v4 : v6).push_back(address);
+  }
+  return v4.empty() ? v6 : v4;
+}
+
+datastore::EndpointInfo InfoOf(const api::EndpointSet& set, const api::EndpointSet::Endpoint& endpoint) {
+  datastore::EndpointInfo info;
+  info.name = endpoint.name;
+  info.ns = set.meta.ns;
+  info.labels = endpoint.labels;
+  info.labels.insert(set.meta.labels.begin(), set.meta.labels.end());  // the endpoint's own win
+  info.annotations = endpoint.annotations;
+  info.annotations.insert(set.meta.annotations.begin(), set.meta.annotations.end());
+  return info;
+}
+
+// Names that `daemon` uses for pools which the manifests don't have: a typo would do nothing.
+void CheckPoolNames(const Inputs& inputs, api::Diagnostics& diagnostics) {
+  std::set<std::string, std::less<>> keys;
+  for (const api::InferencePool& pool : inputs.manifests.pools) keys.insert(pool.meta.key());
+  for (const auto& [key, pool] : inputs.daemon->pools) {
+    if (keys.contains(key)) continue;
+    diagnostics.push_back({api::Severity::kWarning, "INF0230", pool.origin,
+                           "pool \"" + key + "\" is configured here but no manifest defines it",
+                           "its settings apply once an InferencePool of that namespace and name is "
+                           "there"});
+  }
+  for (const auto& [route, pool] : inputs.daemon->routes) {
+    if (keys.contains(*pool)) continue;
+    diagnostics.push_back({api::Severity::kError, "INF0231", pool.origin,
+                           "route \"" + route + "\" names pool \"" + *pool +
+                               "\", which no manifest defines",
+                           "write it as namespace/name"});
+  }
+}
+
+}  // namespace
+
+std::vector<datastore::KnownEndpoint> Flatten(
+    const std::vector<api::EndpointSet>& sets,
+    const std::map<std::string, std::vector<std::string>>& dns) {
+  std::vector<datastore::KnownEndpoint> out;
+  for (const api::EndpointSet& set : sets) {
+    for (const api::EndpointSet::Endpoint& endpoint : set.endpoints) {
+      std::vector<std::string> addresses{endpoint.address};
+      if (!endpoint.dns.empty()) {
+        const auto found = dns.find(endpoint.dns);
+        addresses = found == dns.end() ? std::vector<std::string>() : OneFamily(found->second);
+      }
+      for (const std::string& address : addresses) {
+        datastore::KnownEndpoint known{InfoOf(set, endpoint)};
+        known.info.address = address;
+        if (!endpoint.dns.empty()) known.info.name += "@" + address;
+        if (endpoint.ports.empty()) out.push_back(known);
+        for (size_t rank = 0; rank < endpoint.ports.size(); ++rank) {
+          datastore::KnownEndpoint ported = known;
+          ported.info.port = *endpoint.ports[rank];
+          ported.info.rank = static_cast<int>(rank);
+          if (endpoint.ports.size() > 1) ported.info.name += "/" + std::to_string(rank);
+          out.push_back(std::move(ported));
+        }
+      }
+    }
+  }
+  return out;
+}
+
+RuntimeBuilder::RuntimeBuilder() { scheduling::RegisterBuiltins(registry_); }
+
+bool RuntimeBuilder::CompilePool(const Inputs& inputs, const api::InferencePool& pool,
+                                 CompiledPool& out, api::Diagnostics& diagnostics) {
+  const std::string key = pool.meta.key();
+  const api::PoolConfig* own = PoolConfigOf(*inputs.daemon, key);
+  const std::string& path = own && !own->picker_config->empty() ? *own->picker_config
+                                                                 : *inputs.daemon->picker_config;
+  std::string text;
+  if (!path.empty()) {
+    const auto found = inputs.picker_configs.find(path);
+    if (found == inputs.picker_configs.end()) return false;  // reading it failed and said so
+    text = path + "\n" + found->second;
+  }
+  // The scheduler holds the pool's prefix index: unchanged text keeps it.
+  if (const auto it = compiled_.find(key); it != compiled_.end() && it->second.config_text == text) {
+    out = it->second;
+    return true;
+  }
+  std::optional<api::EndpointPickerConfig> config = scheduling::DefaultConfig();
+  if (!path.empty()) {
+    config = manifest::ReadPickerConfig(path, inputs.picker_configs.at(path), diagnostics);
+  }
+  if (!config) return false;
+  out.config_text = std::move(text);
+  out.scheduler = scheduling::Compile(*config, registry_, diagnostics);
+  if (!out.scheduler) return false;
+  picker::ColumnNames::Columns columns;
+  const scheduling::Profile& profile = out.scheduler->profiles.front();
+  columns.profile = profile.name;
+  columns.picker = profile.picker_name;
+  for (const auto& scorer : profile.scorers) columns.scorers.emplace_back(scorer.name, scorer.weight);
+  out.columns_id = picker::ColumnNames::Intern(std::move(columns));
+  out.pool_id = pool_ids_.emplace(key, static_cast<uint32_t>(pool_ids_.size())).first->second;
+  return true;
+}
+
+bool RuntimeBuilder::CompileNameMaps(const api::DaemonConfig& daemon, NameMaps& out,
+                                     api::Diagnostics& diagnostics) {
+  bool ok = true;
+  for (const api::EngineMap& engine : daemon.engines) {
+    auto map = metrics::NameMap::Compile(engine, diagnostics);
+    if (!map) {
+      ok = false;
+      continue;
+    }
+    out[engine.name] = std::move(map);
+  }
+  return ok;
+}
+
+void RuntimeBuilder::AddTargets(const api::DaemonConfig& daemon,
+                                const std::vector<picker::PoolRuntime>& pools, const NameMaps& maps,
+                                std::vector<scrape::Target>& targets) const {
+  std::set<const datastore::Endpoint*> seen;  // an endpoint of two pools is scraped once
+  for (const picker::PoolRuntime& pool : pools) {
+    const api::ScrapeConfig& config = ScrapeConfigOf(daemon, pool.pool->key());
+    for (const std::shared_ptr<datastore::Endpoint>& endpoint : pool.pool->endpoints()) {
+      if (!seen.insert(endpoint.get()).second) continue;
+      const std::string& engine = metrics::EngineOf(endpoint->info(), config);
+      const auto own = maps.find(engine);
+      targets.push_back(
+          {endpoint, config, own != maps.end() ? own->second : metrics::NameMap::Builtin(engine)});
+    }
+  }
+}
+
+std::unique_ptr<Built> RuntimeBuilder::Build(const Inputs& inputs, uint64_t generation,
+                                             api::Diagnostics& diagnostics) {
+  manifest::CheckReferences(inputs.manifests, diagnostics);
+  CheckPoolNames(inputs, diagnostics);
+  NameMaps maps;
+  CompileNameMaps(*inputs.daemon, maps, diagnostics);
+  std::map<std::string, CompiledPool, std::less<>> compiled;
+  for (const api::InferencePool& pool : inputs.manifests.pools) {
+    CompiledPool one;
+    if (CompilePool(inputs, pool, one, diagnostics)) compiled[pool.meta.key()] = std::move(one);
+  }
+  if (api::HasErrors(diagnostics) || compiled.size() != inputs.manifests.pools.size()) return nullptr;
+
+  auto built = std::make_unique<Built>();
+  std::vector<picker::PoolRuntime> runtimes;
+  for (auto& pool : pools_.Build(inputs.manifests.pools, Flatten(inputs.manifests.endpoint_sets,
+                                                                 inputs.dns))) {
+    const CompiledPool& parts = compiled.at(pool->key());
+    const api::PoolConfig* own = PoolConfigOf(*inputs.daemon, pool->key());
+    picker::PoolRuntime runtime;
+    runtime.scheduler = parts.scheduler;
+    runtime.columns_id = parts.columns_id;
+    runtime.pool_id = parts.pool_id;
+    runtime.read.stale_after = *ScrapeConfigOf(*inputs.daemon, pool->key()).stale_after;
+    if (own) {
+      runtime.read.inflight_correction = *own->inflight_correction;
+      runtime.destination_list = static_cast<size_t>(*own->destination_list);
+      runtime.response_tracking = *own->response_tracking;
+    }
+    runtime.pool = std::move(pool);
+    runtimes.push_back(std::move(runtime));
+  }
+  AddTargets(*inputs.daemon, runtimes, maps, built->targets);
+  for (const api::EndpointSet& set : inputs.manifests.endpoint_sets) {
+    for (const api::EndpointSet::Endpoint& endpoint : set.endpoints) {
+      if (!endpoint.dns.empty()) built->dns_names.push_back(endpoint.dns);
+    }
+  }
+  std::unordered_map<std::string, std::string> routes;
+  for (const auto& [route, pool] : inputs.daemon->routes) routes[route] = *pool;
+  built->runtime =
+      std::make_shared<const picker::Runtime>(generation, std::move(runtimes), std::move(routes));
+  compiled_ = std::move(compiled);
+  return built;
+}
+
+}  // namespace inference::control
