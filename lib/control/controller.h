@@ -12,6 +12,7 @@
 #include "api/diagnostic.h"
 #include "api/kinds.h"
 #include "base/clock.h"
+#include "control/config_loader.h"
 #include "control/control_view.h"
 #include "control/runtime_builder.h"
 #include "inference/result.h"
@@ -22,23 +23,6 @@
 #include "sources/source.h"
 
 namespace inference::control {
-
-/// Reads a daemon configuration file and everything it names; used by --check-config and at start.
-/// Relative paths count from the file's folder.
-struct LoadedConfig {
-  std::string path;
-  std::string base_dir;
-  std::shared_ptr<const api::DaemonConfig> daemon;
-};
-/// Empty, with errors in `diagnostics`, when the file can't be used.
-std::unique_ptr<LoadedConfig> LoadConfig(const std::string& path, api::Diagnostics& diagnostics);
-
-/// Reads the picker configuration files that `config` names into `inputs`.
-void ReadPickerConfigs(const LoadedConfig& config, Inputs& inputs, api::Diagnostics& diagnostics);
-
-/// Loads, validates and builds everything once, without starting anything. False when there are
-/// errors.
-bool CheckConfig(const std::string& path, api::Diagnostics& diagnostics);
 
 /// The one writer. Takes the sources' events on its own thread, builds the next Runtime from the
 /// resulting whole, publishes it or keeps the old one and says why.
@@ -75,7 +59,9 @@ class Controller final : public ControlView, private sources::Sink {
   /// Builds from `inputs`; publishes and remembers them on success.
   bool Apply(Inputs inputs, api::Diagnostics diagnostics);
   void Reject(api::Diagnostics diagnostics);
-  void ReadDaemonConfigAgain(Inputs& inputs, api::Diagnostics& diagnostics) const;
+  /// Reads the daemon's and the picker's configuration files again into `inputs`.
+  void ReadConfigFiles(Inputs& inputs, api::Diagnostics& diagnostics) const;
+  void ForgetRemoved(const picker::Runtime& before, const picker::Runtime& now);
 
   const Options options_;
   RuntimeHolder runtime_;
@@ -89,7 +75,6 @@ class Controller final : public ControlView, private sources::Sink {
   // The control thread's own.
   RuntimeBuilder builder_;
   Inputs inputs_;  // of the running state
-  std::vector<std::shared_ptr<const picker::Runtime>> published_;
 
   mutable std::mutex status_mutex_;
   ConfigStatus status_;                              // guarded by status_mutex_

@@ -1,0 +1,125 @@
+#include "control/config_loader.h"
+
+#include <filesystem>
+#include <set>
+
+#include "manifest/reader.h"
+
+namespace inference::control {
+namespace {
+
+// The picker configuration files of a daemon, as written there, with where each is named.
+std::vector<const api::Field<std::string>*> PickerConfigPaths(const api::DaemonConfig& daemon) {
+  std::vector<const api::Field<std::string>*> paths;
+  if (!daemon.picker_config->empty()) paths.push_back(&daemon.picker_config);
+  for (const auto& [key, pool] : daemon.pools) {
+    if (!pool.picker_config->empty()) paths.push_back(&pool.picker_config);
+  }
+  return paths;
+}
+
+void AddUnreadable(const api::Origin& origin, const Status& status, api::Diagnostics& diagnostics) {
+  diagnostics.push_back({api::Severity::kError, "INF0001", origin, status.message(), ""});
+}
+
+}  // namespace
+
+std::string LoadedConfig::Resolve(const std::string& file) const {
+  const std::filesystem::path as_written(file);
+  if (as_written.is_absolute()) return file;
+  return (std::filesystem::path(base_dir) / as_written).lexically_normal().string();
+}
+
+std::unique_ptr<LoadedConfig> LoadConfig(const std::string& path, api::Diagnostics& diagnostics) {
+  const Result<std::string> text = manifest::ReadFile(path);
+  if (!text.ok()) {
+    AddUnreadable({}, text.status(), diagnostics);
+    return nullptr;
+  }
+  std::optional<api::DaemonConfig> daemon = manifest::ReadDaemonConfig(path, *text, diagnostics);
+  if (!daemon) return nullptr;
+  auto loaded = std::make_unique<LoadedConfig>();
+  loaded->path = path;
+  loaded->base_dir = std::filesystem::path(path).parent_path().string();
+  if (loaded->base_dir.empty()) loaded->base_dir = ".";
+  loaded->daemon = std::make_shared<const api::DaemonConfig>(*std::move(daemon));
+  return loaded;
+}
+
+void ReadPickerConfigs(const LoadedConfig& config, Inputs& inputs, api::Diagnostics& diagnostics) {
+  inputs.picker_configs.clear();
+  for (const api::Field<std::string>* path : PickerConfigPaths(*config.daemon)) {
+    Result<std::string> text = manifest::ReadFile(config.Resolve(**path));
+    if (text.ok()) {
+      inputs.picker_configs[**path] = *std::move(text);
+    } else {
+      AddUnreadable(path->origin, text.status(), diagnostics);
+    }
+  }
+}
+
+void ReadAllManifests(const LoadedConfig& config, Inputs& inputs, api::Diagnostics& diagnostics) {
+  inputs.manifests = {};
+  std::set<std::string> seen;
+  for (const api::Field<std::string>& path : config.daemon->manifests) {
+    const Result<std::vector<std::string>> files = manifest::ExpandPaths({*path}, config.base_dir);
+    if (!files.ok()) {
+      AddUnreadable(path.origin, files.status(), diagnostics);
+      continue;
+    }
+    for (const std::string& file : *files) {
+      if (!seen.insert(file).second) continue;
+      const Result<std::string> text = manifest::ReadFile(file);
+      if (text.ok()) {
+        manifest::ReadManifests(file, *text, inputs.manifests, diagnostics);
+      } else {
+        AddUnreadable(path.origin, text.status(), diagnostics);
+      }
+    }
+  }
+}
+
+bool CheckConfig(const std::string& path, api::Diagnostics& diagnostics) {
+  const std::unique_ptr<LoadedConfig> config = LoadConfig(path, diagnostics);
+  if (!config) return false;
+  Inputs inputs;
+  inputs.daemon = config->daemon;
+  ReadPickerConfigs(*config, inputs, diagnostics);
+  ReadAllManifests(*config, inputs, diagnostics);
+  RuntimeBuilder builder;
+  return builder.Build(inputs, 1, diagnostics) != nullptr && !api::HasErrors(diagnostics);
+}
+
+std::vector<std::string> ChangedImmutableKeys(const api::DaemonConfig& running,
+                                              const api::DaemonConfig& next) {
+  std::vector<std::string> keys;
+  const auto compare = [&](const char* key, const auto& a, const auto& b) {
+    if (a != b) keys.emplace_back(key);
+  };
+  bool same_listeners = running.listeners.size() == next.listeners.size();
+  for (size_t i = 0; same_listeners && i < next.listeners.size(); ++i) {
+    const api::ListenerConfig &a = running.listeners[i], &b = next.listeners[i];
+    same_listeners = *a.address == *b.address && a.tls.mode == b.tls.mode &&
+                     a.tls.cert_file == b.tls.cert_file && a.tls.key_file == b.tls.key_file;
+  }
+  if (!same_listeners) keys.emplace_back("listeners");
+  compare("health.address", *running.health_address, *next.health_address);
+  compare("http.address", *running.http_address, *next.http_address);
+  compare("admin.address", *running.admin_address, *next.admin_address);
+  compare("workers", *running.workers, *next.workers);
+  compare("decisionRing", *running.decision_ring, *next.decision_ring);
+  compare("limits.maxBodyBytes", *running.limits.max_body_bytes, *next.limits.max_body_bytes);
+  compare("limits.bodyBudget", *running.limits.body_budget, *next.limits.body_budget);
+  compare("limits.pickTimeout", *running.limits.pick_timeout, *next.limits.pick_timeout);
+  compare("trustPriorityHeaders", *running.trust_priority_headers, *next.trust_priority_headers);
+  compare("endpointHeader", *running.endpoint_header, *next.endpoint_header);
+  compare("logFormat", *running.log_format, *next.log_format);
+  bool same_manifests = running.manifests.size() == next.manifests.size();
+  for (size_t i = 0; same_manifests && i < next.manifests.size(); ++i) {
+    same_manifests = *running.manifests[i] == *next.manifests[i];
+  }
+  if (!same_manifests) keys.emplace_back("manifests");
+  return keys;
+}
+
+}  // namespace inference::control

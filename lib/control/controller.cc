@@ -1,0 +1,211 @@
+#include "control/controller.h"
+
+#include <spdlog/spdlog.h>
+
+#include <set>
+#include <utility>
+
+namespace inference::control {
+namespace {
+
+std::shared_ptr<const picker::Runtime> EmptyRuntime() {
+  return std::make_shared<const picker::Runtime>(0, std::vector<picker::PoolRuntime>{},
+                                                 std::unordered_map<std::string, std::string>{});
+}
+
+size_t CountEndpoints(const picker::Runtime& runtime) {
+  size_t n = 0;
+  for (const picker::PoolRuntime& pool : runtime.pools()) n += pool.pool->endpoints().size();
+  return n;
+}
+
+void Log(const api::Diagnostics& diagnostics) {
+  for (const api::Diagnostic& d : diagnostics) {
+    if (d.severity == api::Severity::kError) {
+      spdlog::error("{}", d.ToString());
+    } else {
+      spdlog::warn("{}", d.ToString());
+    }
+  }
+}
+
+}  // namespace
+
+Controller::Controller(Options options) : options_(std::move(options)), runtime_(EmptyRuntime()) {}
+
+Controller::~Controller() { Stop(); }
+
+Status Controller::Start() {
+  api::Diagnostics diagnostics;
+  config_ = LoadConfig(options_.config_path, diagnostics);
+  Inputs inputs;
+  if (config_) {
+    inputs.daemon = config_->daemon;
+    ReadPickerConfigs(*config_, inputs, diagnostics);
+    ReadAllManifests(*config_, inputs, diagnostics);
+  }
+  scraper_ = std::make_unique<scrape::Scraper>(scrape::Scraper::Options{});
+  resolver_ = std::make_unique<sources::DnsResolver>(sources::DnsResolver::Options{}, *this);
+  if (!config_ || !Apply(std::move(inputs), std::move(diagnostics))) {
+    return Status(Code::kInvalidArgument, "the configuration has errors");
+  }
+  sources::ManifestWatch::Options watch;
+  watch.base_dir = config_->base_dir;
+  for (const auto& path : config_->daemon->manifests) watch.paths.push_back(*path);
+  watch.extra_files.push_back(config_->path);
+  for (const auto& [path, text] : inputs_.picker_configs) {
+    watch.extra_files.push_back(config_->Resolve(path));
+  }
+  watch_ = std::make_unique<sources::ManifestWatch>(std::move(watch), *this);
+  thread_ = std::thread([this] { Run(); });
+  scraper_->Start();
+  resolver_->Start();
+  return watch_->Start();
+}
+
+void Controller::Stop() {
+  if (watch_) watch_->Stop();
+  if (resolver_) resolver_->Stop();
+  if (thread_.joinable()) {
+    {
+      const std::lock_guard lock(queue_mutex_);
+      stopping_ = true;
+    }
+    queue_changed_.notify_all();
+    thread_.join();
+  }
+  if (scraper_) scraper_->Stop();
+}
+
+void Controller::Reload() {
+  if (watch_) watch_->Reload();
+}
+
+void Controller::Post(std::function<void()> work) {
+  {
+    const std::lock_guard lock(queue_mutex_);
+    queue_.push_back(std::move(work));
+  }
+  queue_changed_.notify_one();
+}
+
+void Controller::Run() {
+  std::unique_lock lock(queue_mutex_);
+  while (true) {
+    queue_changed_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
+    if (stopping_) return;
+    std::function<void()> work = std::move(queue_.front());
+    queue_.pop_front();
+    lock.unlock();
+    work();
+    lock.lock();
+  }
+}
+
+void Controller::OnManifests(manifest::ManifestSet set, api::Diagnostics diagnostics) {
+  Post([this, set = std::move(set), diagnostics = std::move(diagnostics)]() mutable {
+    Inputs next = inputs_;
+    next.manifests = std::move(set);
+    ReadConfigFiles(next, diagnostics);
+    if (api::HasErrors(diagnostics)) {
+      Reject(std::move(diagnostics));
+    } else {
+      Apply(std::move(next), std::move(diagnostics));
+    }
+  });
+}
+
+void Controller::OnDns(std::map<std::string, std::vector<std::string>> addresses,
+                       std::map<std::string, std::string> errors) {
+  Post([this, addresses = std::move(addresses), errors = std::move(errors)]() mutable {
+    for (const auto& [name, error] : errors) spdlog::warn("DNS name \"{}\": {}", name, error);
+    if (addresses == inputs_.dns) return;
+    Inputs next = inputs_;
+    next.dns = std::move(addresses);
+    Apply(std::move(next), {});
+  });
+}
+
+void Controller::ReadConfigFiles(Inputs& inputs, api::Diagnostics& diagnostics) const {
+  const std::unique_ptr<LoadedConfig> loaded = LoadConfig(config_->path, diagnostics);
+  if (!loaded) return;
+  const std::vector<std::string> keys = ChangedImmutableKeys(*config_->daemon, *loaded->daemon);
+  if (!keys.empty()) {
+    std::string list;
+    for (const std::string& key : keys) list += (list.empty() ? "" : ", ") + key;
+    diagnostics.push_back({api::Severity::kError, "INF0232", loaded->daemon->origin,
+                           "only a restart can change: " + list,
+                           "nothing of this change was applied; put the old values back or restart"});
+    return;
+  }
+  inputs.daemon = loaded->daemon;
+  ReadPickerConfigs(*loaded, inputs, diagnostics);
+}
+
+bool Controller::Apply(Inputs inputs, api::Diagnostics diagnostics) {
+  const std::shared_ptr<const picker::Runtime> before = runtime_.Get();
+  std::unique_ptr<Built> built =
+      builder_.Build(inputs, before->generation() + 1, diagnostics);
+  if (!built) {
+    Reject(std::move(diagnostics));
+    return false;
+  }
+  Log(diagnostics);
+  runtime_.Publish(built->runtime);
+  scraper_->SetTargets(std::move(built->targets));
+  resolver_->SetNames(std::move(built->dns_names));
+  ForgetRemoved(*before, *built->runtime);
+  inputs_ = std::move(inputs);
+  spdlog::info("generation {}: {} pools, {} endpoints", built->runtime->generation(),
+               built->runtime->pools().size(), CountEndpoints(*built->runtime));
+  const std::lock_guard lock(status_mutex_);
+  daemon_ = inputs_.daemon;
+  status_.generation = built->runtime->generation();
+  status_.last_reload_ok = true;
+  status_.last_success = options_.clock->WallNow();
+  status_.diagnostics = std::move(diagnostics);
+  return true;
+}
+
+void Controller::ForgetRemoved(const picker::Runtime& before, const picker::Runtime& now) {
+  for (const picker::PoolRuntime& pool : before.pools()) {
+    std::set<uint32_t> still;
+    if (const picker::PoolRuntime* next = now.Find(pool.pool->key())) {
+      for (const auto& endpoint : next->pool->endpoints()) still.insert(endpoint->id());
+    }
+    for (const auto& endpoint : pool.pool->endpoints()) {
+      if (still.contains(endpoint->id())) continue;
+      for (const auto& [name, producer] : pool.scheduler->producers) {
+        producer->OnRemoved(endpoint->id());
+      }
+    }
+  }
+}
+
+void Controller::Reject(api::Diagnostics diagnostics) {
+  Log(diagnostics);
+  const uint64_t generation = runtime_.Get()->generation();
+  if (generation > 0) {
+    spdlog::error("the change is refused; generation {} stays in force", generation);
+  }
+  const std::lock_guard lock(status_mutex_);
+  status_.last_reload_ok = false;
+  ++status_.rejected;
+  status_.diagnostics = std::move(diagnostics);
+}
+
+ConfigStatus Controller::config_status() const {
+  const std::lock_guard lock(status_mutex_);
+  return status_;
+}
+
+std::shared_ptr<const api::DaemonConfig> Controller::daemon_config() const {
+  const std::lock_guard lock(status_mutex_);
+  return daemon_;
+}
+
+std::string Controller::ScrapeError(uint32_t endpoint_id) const {
+  return scraper_->LastError(endpoint_id);
+}
+
+}  // namespace inference::control
