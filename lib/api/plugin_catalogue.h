@@ -30,7 +30,7 @@ enum class PluginKind {
 
 std::string_view PluginKindName(PluginKind kind);
 
-enum class ParamType { kBool, kInt, kNumber, kString, kDuration, kStringList, kMap };
+enum class ParamType { kBool, kInt, kNumber, kString, kDuration, kStringList, kList, kMap };
 
 /// One parameter of a plugin, declared once: reading, checking and documentation come from it.
 struct ParamSpec {

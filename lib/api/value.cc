@@ -4,13 +4,20 @@ namespace inference::api {
 
 std::string_view Value::TypeName() const {
   switch (data_.index()) {
-    case 0: return "null";
-    case 1: return "boolean";
-    case 2: return "integer";
-    case 3: return "number";
-    case 4: return "string";
-    case 5: return "list";
-    default: return "map";
+    case 0:
+      return "null";
+    case 1:
+      return "boolean";
+    case 2:
+      return "integer";
+    case 3:
+      return "number";
+    case 4:
+      return "string";
+    case 5:
+      return "list";
+    default:
+      return "map";
   }
 }
 
