@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <set>
 
+#include "api/codes.h"
 #include "manifest/reader.h"
 
 namespace inference::control {
@@ -19,7 +20,7 @@ std::vector<const api::Field<std::string>*> PickerConfigPaths(const api::DaemonC
 }
 
 void AddUnreadable(const api::Origin& origin, const Status& status, api::Diagnostics& diagnostics) {
-  diagnostics.push_back({api::Severity::kError, "INF0001", origin, status.message(), ""});
+  diagnostics.push_back({api::Severity::kError, std::string(api::codes::kUnreadable), origin, status.message(), ""});
 }
 
 }  // namespace

@@ -5,6 +5,8 @@
 #include <set>
 #include <utility>
 
+#include "api/codes.h"
+
 namespace inference::control {
 namespace {
 
@@ -133,7 +135,7 @@ void Controller::ReadConfigFiles(Inputs& inputs, api::Diagnostics& diagnostics) 
   if (!keys.empty()) {
     std::string list;
     for (const std::string& key : keys) list += (list.empty() ? "" : ", ") + key;
-    diagnostics.push_back({api::Severity::kError, "INF0232", loaded->daemon->origin,
+    diagnostics.push_back({api::Severity::kError, std::string(api::codes::kNeedsRestart), loaded->daemon->origin,
                            "only a restart can change: " + list,
                            "nothing of this change was applied; put the old values back or restart"});
     return;

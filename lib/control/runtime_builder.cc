@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "api/codes.h"
 #include "manifest/reader.h"
 
 namespace inference::control {
@@ -44,14 +45,14 @@ void CheckPoolNames(const Inputs& inputs, api::Diagnostics& diagnostics) {
   for (const api::InferencePool& pool : inputs.manifests.pools) keys.insert(pool.meta.key());
   for (const auto& [key, pool] : inputs.daemon->pools) {
     if (keys.contains(key)) continue;
-    diagnostics.push_back({api::Severity::kWarning, "INF0230", pool.origin,
+    diagnostics.push_back({api::Severity::kWarning, std::string(api::codes::kUnknownPool), pool.origin,
                            "pool \"" + key + "\" is configured here but no manifest defines it",
                            "its settings apply once an InferencePool of that namespace and name is "
                            "there"});
   }
   for (const auto& [route, pool] : inputs.daemon->routes) {
     if (keys.contains(*pool)) continue;
-    diagnostics.push_back({api::Severity::kError, "INF0231", pool.origin,
+    diagnostics.push_back({api::Severity::kError, std::string(api::codes::kUnknownPool), pool.origin,
                            "route \"" + route + "\" names pool \"" + *pool +
                                "\", which no manifest defines",
                            "write it as namespace/name"});
@@ -126,32 +127,16 @@ bool RuntimeBuilder::CompilePool(const Inputs& inputs, const api::InferencePool&
   return true;
 }
 
-bool RuntimeBuilder::CompileNameMaps(const api::DaemonConfig& daemon, NameMaps& out,
-                                     api::Diagnostics& diagnostics) {
-  bool ok = true;
-  for (const api::EngineMap& engine : daemon.engines) {
-    auto map = metrics::NameMap::Compile(engine, diagnostics);
-    if (!map) {
-      ok = false;
-      continue;
-    }
-    out[engine.name] = std::move(map);
-  }
-  return ok;
-}
-
 void RuntimeBuilder::AddTargets(const api::DaemonConfig& daemon,
-                                const std::vector<picker::PoolRuntime>& pools, const NameMaps& maps,
+                                const std::vector<picker::PoolRuntime>& pools,
+                                const metrics::EngineMaps& maps,
                                 std::vector<scrape::Target>& targets) const {
   std::set<const datastore::Endpoint*> seen;  // an endpoint of two pools is scraped once
   for (const picker::PoolRuntime& pool : pools) {
     const api::ScrapeConfig& config = ScrapeConfigOf(daemon, pool.pool->key());
     for (const std::shared_ptr<datastore::Endpoint>& endpoint : pool.pool->endpoints()) {
       if (!seen.insert(endpoint.get()).second) continue;
-      const std::string& engine = metrics::EngineOf(endpoint->info(), config);
-      const auto own = maps.find(engine);
-      targets.push_back(
-          {endpoint, config, own != maps.end() ? own->second : metrics::NameMap::Builtin(engine)});
+      targets.push_back({endpoint, config, maps.For(endpoint->info(), config)});
     }
   }
 }
@@ -160,8 +145,7 @@ std::unique_ptr<Built> RuntimeBuilder::Build(const Inputs& inputs, uint64_t gene
                                              api::Diagnostics& diagnostics) {
   manifest::CheckReferences(inputs.manifests, diagnostics);
   CheckPoolNames(inputs, diagnostics);
-  NameMaps maps;
-  CompileNameMaps(*inputs.daemon, maps, diagnostics);
+  const metrics::EngineMaps maps = metrics::EngineMaps::Make(inputs.daemon->engines, diagnostics);
   std::map<std::string, CompiledPool, std::less<>> compiled;
   for (const api::InferencePool& pool : inputs.manifests.pools) {
     CompiledPool one;

@@ -10,6 +10,7 @@
 #include "api/kinds.h"
 #include "datastore/snapshot.h"
 #include "manifest/reader.h"
+#include "metrics/engine_maps.h"
 #include "picker/runtime.h"
 #include "scheduling/scheduler.h"
 #include "scrape/scraper.h"
@@ -32,8 +33,8 @@ struct Built {
   std::vector<std::string> dns_names;  // names the resolver should keep
 };
 
-/// Inputs to running state. Keeps endpoints, compiled schedulers (and with them prefix indexes) and
-/// name maps that did not change. Not thread-safe; the control thread owns it.
+/// Inputs to running state. Keeps endpoints and compiled schedulers (with their prefix indexes)
+/// that did not change. Not thread-safe; the control thread owns it.
 class RuntimeBuilder {
  public:
   RuntimeBuilder();
@@ -50,14 +51,11 @@ class RuntimeBuilder {
     uint32_t columns_id = 0;
     uint32_t pool_id = 0;
   };
-  using NameMaps = std::map<std::string, std::shared_ptr<const metrics::NameMap>, std::less<>>;
 
   bool CompilePool(const Inputs& inputs, const api::InferencePool& pool, CompiledPool& out,
                    api::Diagnostics& diagnostics);
-  bool CompileNameMaps(const api::DaemonConfig& daemon, NameMaps& out,
-                       api::Diagnostics& diagnostics);
   void AddTargets(const api::DaemonConfig& daemon, const std::vector<picker::PoolRuntime>& pools,
-                  const NameMaps& maps, std::vector<scrape::Target>& targets) const;
+                  const metrics::EngineMaps& maps, std::vector<scrape::Target>& targets) const;
 
   scheduling::PluginRegistry registry_;
   datastore::PoolBuilder pools_;
