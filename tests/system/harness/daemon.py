@@ -1,0 +1,154 @@
+"""inferenced under test, and the reference picker that can stand in its place."""
+
+import json
+import os
+import pathlib
+import re
+import socket
+import subprocess
+import sys
+
+import yaml
+
+from .envoy import ROOT
+from .process import Process, free_port, http_get
+
+POOL = "llm/chat"
+
+
+def build_directory():
+    return pathlib.Path(os.environ.get("INFERENCE_BUILD_DIR", ROOT / "build" / "release")).resolve()
+
+
+def program(name):
+    path = build_directory() / "cmd" / name / name
+    assert path.exists(), (
+        f"{path} is not built: cmake --preset release && cmake --build --preset release, or set "
+        "INFERENCE_BUILD_DIR")
+    return path
+
+
+def pool_manifest(name="chat", namespace="llm", app="vllm"):
+    return {
+        "apiVersion": "inference.networking.k8s.io/v1",
+        "kind": "InferencePool",
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {"selector": {"matchLabels": {"app": app}},
+                 "targetPorts": [{"number": 8000}],
+                 "endpointPickerRef": {"name": "inferenced", "port": {"number": 9002}}},
+    }
+
+
+def endpoints_manifest(endpoints, name="servers", namespace="llm", app="vllm"):
+    """`endpoints` maps a name to "address:port"."""
+    entries = []
+    for endpoint, address in endpoints.items():
+        host, _, port = address.rpartition(":")
+        entries.append({"name": endpoint, "address": host.strip("[]"), "ports": [int(port)]})
+    return {
+        "apiVersion": "inferenced.dev/v1alpha1",
+        "kind": "EndpointSet",
+        "metadata": {"name": name, "namespace": namespace, "labels": {"app": app}},
+        "spec": {"endpoints": entries},
+    }
+
+
+def write_manifests(path, *documents):
+    """Replaces the file as an editor does: a new one renamed over it."""
+    fresh = path.with_suffix(".new")
+    fresh.write_text(yaml.safe_dump_all(documents, sort_keys=False))
+    fresh.rename(path)
+
+
+class Daemon:
+    """A running inferenced with one pool, llm/chat, of the given endpoints {name: "host:port"}.
+
+    Several may be made with the same `port`: that is how a restart is rehearsed.
+    """
+
+    def __init__(self, directory, endpoints, config=None, port=None, name="inferenced", wait=True):
+        directory.mkdir(parents=True, exist_ok=True)
+        self.directory, self.name = directory, name
+        self.port = port or free_port()
+        self.address = f"127.0.0.1:{self.port}"
+        self.http = f"http://127.0.0.1:{(http_port := free_port())}"
+        self.health_port = free_port()
+        self.admin = f"unix://{directory}/admin.sock"
+        self.manifests = directory / "manifests.d"
+        self.manifests.mkdir(exist_ok=True)
+        write_manifests(self.manifests / "pool.yaml", pool_manifest())
+        self.set_endpoints(endpoints)
+        self.config = directory / "inferenced.yaml"
+        document = {
+            "apiVersion": "inferenced.dev/v1alpha1",
+            "kind": "DaemonConfig",
+            "listeners": [{"address": self.address, "tls": {"mode": "none"}}],
+            "health": {"address": f"127.0.0.1:{self.health_port}"},
+            "http": {"address": f"127.0.0.1:{http_port}"},
+            "admin": {"address": self.admin},
+            "manifests": ["manifests.d"],
+        }
+        document.update(config or {})
+        self.config.write_text(yaml.safe_dump(document, sort_keys=False))
+        self.process = Process(name, [program("inferenced"), "--config", self.config],
+                               directory / f"{name}.log")
+        if wait:
+            self.wait_ready()
+
+    def wait_ready(self):
+        self.process.wait_until(lambda: http_get(f"{self.http}/readyz")[0] == 200, "is ready")
+
+    def set_endpoints(self, endpoints):
+        write_manifests(self.manifests / "endpoints.yaml", endpoints_manifest(endpoints))
+
+    def ctl(self, *arguments, expect=0):
+        """inferencectl against this daemon; its stdout. Fails on another exit code than expected."""
+        done = subprocess.run(
+            [program("inferencectl"), "--server", self.admin, *arguments], text=True,
+            capture_output=True, timeout=30)
+        assert done.returncode == expect, (
+            f"inferencectl {' '.join(arguments)}: exit {done.returncode}\n"
+            f"{done.stdout}{done.stderr}\n{self.process.tail()}")
+        return done.stdout
+
+    def ctl_json(self, *arguments):
+        return json.loads(self.ctl(*arguments, "-o", "json"))
+
+    def metrics(self):
+        """The daemon's own samples: {name: [(labels, value)]}."""
+        status, page = http_get(f"{self.http}/metrics")
+        assert status == 200, f"/metrics: {status} {page}"
+        samples = {}
+        for line in page.splitlines():
+            match = re.fullmatch(r"([a-zA-Z_:][\w:]*)(?:\{(.*)\})? (\S+)", line)
+            if match:
+                labels = dict(re.findall(r'(\w+)="((?:[^"\\]|\\.)*)"', match[2] or ""))
+                samples.setdefault(match[1], []).append((labels, float(match[3])))
+        return samples
+
+    def rss_kib(self):
+        status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(re.search(r"VmRSS:\s+(\d+)", status)[1])
+
+    def stop(self):
+        return self.process.stop()
+
+
+class ReferencePicker:
+    """harness/reference_picker.py as a process. (-P: our envoy.py must not hide Envoy's package.)"""
+
+    def __init__(self, directory, endpoints, port=None):
+        directory.mkdir(parents=True, exist_ok=True)
+        self.port = port or free_port()
+        self.address = f"127.0.0.1:{self.port}"
+        script = pathlib.Path(__file__).with_name("reference_picker.py")
+        self.process = Process("reference-picker", [
+            sys.executable, "-P", script, self.port, *endpoints.values()], directory / "reference.log")
+        self.process.wait_until(self._accepts, "listens")
+
+    def _accepts(self):
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def stop(self):
+        self.process.kill()
