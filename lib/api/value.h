@@ -20,12 +20,12 @@ class Value {
   using Map = std::vector<Member>;
 
   Value() = default;
-  Value(bool v, Origin o) : data_(v), origin_(std::move(o)) {}
-  Value(int64_t v, Origin o) : data_(v), origin_(std::move(o)) {}
-  Value(double v, Origin o) : data_(v), origin_(std::move(o)) {}
-  Value(std::string v, Origin o) : data_(std::move(v)), origin_(std::move(o)) {}
-  Value(List v, Origin o) : data_(std::move(v)), origin_(std::move(o)) {}
-  Value(Map v, Origin o) : data_(std::move(v)), origin_(std::move(o)) {}
+  Value(bool v, Origin o);
+  Value(int64_t v, Origin o);
+  Value(double v, Origin o);
+  Value(std::string v, Origin o);
+  Value(List v, Origin o);
+  Value(Map v, Origin o);
 
   bool is_null() const { return std::holds_alternative<std::monostate>(data_); }
   const bool* AsBool() const { return std::get_if<bool>(&data_); }
@@ -52,5 +52,13 @@ struct Value::Member {
   Origin key_origin;
   Value value;
 };
+
+// Down here, where Member is complete: clang insists.
+inline Value::Value(bool v, Origin o) : data_(v), origin_(std::move(o)) {}
+inline Value::Value(int64_t v, Origin o) : data_(v), origin_(std::move(o)) {}
+inline Value::Value(double v, Origin o) : data_(v), origin_(std::move(o)) {}
+inline Value::Value(std::string v, Origin o) : data_(std::move(v)), origin_(std::move(o)) {}
+inline Value::Value(List v, Origin o) : data_(std::move(v)), origin_(std::move(o)) {}
+inline Value::Value(Map v, Origin o) : data_(std::move(v)), origin_(std::move(o)) {}
 
 }  // namespace inference::api
