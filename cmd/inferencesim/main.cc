@@ -1,0 +1,55 @@
+#include <sys/resource.h>
+
+#include <csignal>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+
+#include "inferencesim/options.h"
+
+namespace {
+
+using namespace inference;  // NOLINT: a program's main
+
+/// Every stream needs a descriptor.
+void RaiseFileLimit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+/// A reader never sees half a file.
+bool WriteWhole(const std::string& path, const std::string& text) {
+  const std::string temporary = path + ".tmp";
+  std::ofstream file(temporary, std::ios::trunc);
+  file << text;
+  file.close();
+  std::error_code error;
+  if (file) std::filesystem::rename(temporary, path, error);
+  return file && !error;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  sim::ProgramOptions options;
+  if (const auto code = sim::ParseOptions(argc, argv, &options)) return *code;
+  RaiseFileLimit();
+  std::signal(SIGPIPE, SIG_IGN);
+  auto fleet = sim::Fleet::Make(options.fleet, base::Clock::Real());
+  if (!fleet) {
+    std::fprintf(stderr, "inferencesim: %s\n", fleet.status().message().c_str());
+    return 1;
+  }
+  const std::string endpoints =
+      sim::DescribeEndpoints(**fleet, options.print_endpoints, options.manifest);
+  if (!options.endpoints_file.empty() && !WriteWhole(options.endpoints_file, endpoints)) {
+    std::fprintf(stderr, "inferencesim: cannot write %s\n", options.endpoints_file.c_str());
+    return 1;
+  }
+  std::fputs(endpoints.c_str(), stdout);
+  std::fflush(stdout);
+  (*fleet)->Run(/*handle_signals=*/true);
+  return 0;
+}
