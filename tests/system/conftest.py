@@ -7,6 +7,7 @@ configurations and logs in build/test-artifacts/NAME and shows the logs' last li
 import os
 import pathlib
 import re
+import resource
 import shutil
 import sys
 import uuid
@@ -33,6 +34,9 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
+    # Thousands of streams need thousands of descriptors, in children too.
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 65536), hard))
     config.addinivalue_line("markers", "any_picker: also holds with --picker=reference")
     config.addinivalue_line("markers", "soak: takes minutes; only with --soak")
 
@@ -115,6 +119,12 @@ class Stack:
         response = self.request(version, method, path,
                                 headers={"x-test-id": test_id, **(headers or {})}, **arguments)
         return response, [s for server in self.servers for s in server.find(test_id)]
+
+    def restart_picker(self):
+        """Another picker in the place of one that was killed."""
+        kind = type(self.picker)
+        self.picker = kind(self.directory, self.endpoints, port=self.picker.port)
+        self.envoy.wait_for_picker()
 
     def close(self):
         errors = []

@@ -4,21 +4,16 @@ import hashlib
 import json
 
 import pytest
-from harness.clients import VERSIONS
+from harness.clients import VERSIONS, connect
+from harness.openai import CHAT, JSON, chat
 
 pytestmark = pytest.mark.any_picker
-CHAT = "/v1/chat/completions"
-JSON = {"content-type": "application/json"}
 KIB, MIB = 1 << 10, 1 << 20
 
 
 @pytest.fixture(params=VERSIONS)
 def version(request):
     return request.param
-
-
-def chat(text="hello", **fields):
-    return json.dumps({**fields, "model": "m", "messages": [{"role": "user", "content": text}]}).encode()
 
 
 def assert_arrived(seen, body):
@@ -140,8 +135,6 @@ def test_client_header_reaches_the_server_once_and_unchanged(stack, version):
 
 
 def test_many_requests_on_one_connection(stack, version):
-    from harness.clients import connect
-
     async def run():
         connection = await connect(version, stack.port)
         try:

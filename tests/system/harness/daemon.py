@@ -66,7 +66,8 @@ class Daemon:
     Several may be made with the same `port`: that is how a restart is rehearsed.
     """
 
-    def __init__(self, directory, endpoints, config=None, port=None, name="inferenced", wait=True):
+    def __init__(self, directory, endpoints, config=None, port=None, name="inferenced", wait=True,
+                 binary=None):
         directory.mkdir(parents=True, exist_ok=True)
         self.directory, self.name = directory, name
         self.port = port or free_port()
@@ -90,7 +91,7 @@ class Daemon:
         }
         document.update(config or {})
         self.config.write_text(yaml.safe_dump(document, sort_keys=False))
-        self.process = Process(name, [program("inferenced"), "--config", self.config],
+        self.process = Process(name, [binary or program("inferenced"), "--config", self.config],
                                directory / f"{name}.log")
         if wait:
             self.wait_ready()

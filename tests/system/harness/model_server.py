@@ -24,7 +24,8 @@ class ModelServer:
     """Serves on 127.0.0.1. Set `mode` to "hang" to accept and never answer, "ok" to go on.
 
     Headers of a request steer its answer: x-test-tokens (count), x-test-delay-ms (before each
-    token), x-test-answer-bytes (padding of a plain answer), x-test-trailers (answer has trailers).
+    token), x-test-answer-bytes (padding of a plain answer), x-test-trailers (answer has trailers),
+    x-test-gate (a stream stops after its first token until open_gate()).
     """
 
     def __init__(self, loop, name, waiting=0, running=0, kv_usage=0.0):
@@ -38,6 +39,7 @@ class ModelServer:
         self.scrapes = 0
         self._writers = set()
         self._server = None
+        self._gate = loop.run(self._make_event())
         self.port = loop.run(self._listen(0))
 
     @property
@@ -48,6 +50,13 @@ class ModelServer:
         self._server = await asyncio.start_server(
             self._serve, "127.0.0.1", port, backlog=4096, limit=1 << 20)
         return self._server.sockets[0].getsockname()[1]
+
+    @staticmethod
+    async def _make_event():
+        return asyncio.Event()
+
+    def open_gate(self):
+        self.loop.loop.call_soon_threadsafe(self._gate.set)
 
     def die(self):
         """Nothing listens any more and open connections are cut."""
@@ -131,7 +140,8 @@ class ModelServer:
             return await self._plain(connection, writer, json.dumps(models).encode())
         # Bodies over 64 KiB are cut in `body`; whether to stream stands at their front.
         if b'"stream":true' in body.replace(b" ", b""):
-            return await self._stream(connection, writer, tokens, delay, trailers)
+            gated = "x-test-gate" in headers
+            return await self._stream(connection, writer, tokens, delay, trailers, gated)
         if delay:
             await asyncio.sleep(delay * tokens)
         text = "word " * tokens + "." * int(headers.get("x-test-answer-bytes", "0"))
@@ -160,7 +170,7 @@ class ModelServer:
         await self._send(writer, data + connection.send(h11.EndOfMessage(headers=list(trailers))))
         return True
 
-    async def _stream(self, connection, writer, tokens, delay, trailers):
+    async def _stream(self, connection, writer, tokens, delay, trailers, gated):
         headers = [("content-type", "text/event-stream"), ("x-served-by", self.name),
                    ("transfer-encoding", "chunked")]
         await self._send(writer, connection.send(h11.Response(status_code=200, headers=headers)))
@@ -171,6 +181,8 @@ class ModelServer:
                      "choices": [{"index": 0, "delta": {"content": f"w{n} "}}]}
             event = f"data: {json.dumps(chunk)}\n\n".encode()
             await self._send(writer, connection.send(h11.Data(data=event)))
+            if gated:
+                await self._gate.wait()
         last = {"id": "x", "object": "chat.completion.chunk", "model": "m", "choices": [],
                 "usage": self._usage(tokens)}
         tail = f"data: {json.dumps(last)}\n\ndata: [DONE]\n\n".encode()

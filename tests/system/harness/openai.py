@@ -1,0 +1,12 @@
+"""Requests as OpenAI clients send them."""
+
+import json
+
+CHAT = "/v1/chat/completions"
+JSON = {"content-type": "application/json"}
+
+
+def chat(text="hello", **fields):
+    """The body of a chat request."""
+    return json.dumps(
+        {**fields, "model": "m", "messages": [{"role": "user", "content": text}]}).encode()
