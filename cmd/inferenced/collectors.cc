@@ -46,10 +46,10 @@ void CollectEndpoint(const Endpoint& endpoint, const Labels& labels, Time now,
   const auto& m = endpoint.metrics;
   AddReading(f, "inferenced_endpoint_waiting_requests", "Requests queued, as the server reports.",
              labels, m.waiting, now, stale_after);
-  AddReading(f, "inferenced_endpoint_running_requests", "Requests in the batch, as reported.", labels,
-             m.running, now, stale_after);
-  AddReading(f, "inferenced_endpoint_kv_cache_usage", "KV cache in use, 0 to 1, as reported.", labels,
-             m.kv_usage, now, stale_after);
+  AddReading(f, "inferenced_endpoint_running_requests", "Requests in the batch, as reported.",
+             labels, m.running, now, stale_after);
+  AddReading(f, "inferenced_endpoint_kv_cache_usage", "KV cache in use, 0 to 1, as reported.",
+             labels, m.kv_usage, now, stale_after);
   AddGauge(f, "inferenced_endpoint_in_flight_requests", "Requests sent there that have not ended.",
            labels, static_cast<double>(endpoint.in_flight()));
   AddGauge(f, "inferenced_endpoint_up", "0 when connections or scrapes failed in a row.", labels,
@@ -61,8 +61,8 @@ void CollectEndpoint(const Endpoint& endpoint, const Labels& labels, Time now,
   AddCounter(f, "inferenced_endpoint_scrape_errors_total", "Metrics pages that failed.", labels,
              static_cast<double>(m.page_errors.load(std::memory_order_relaxed)));
   if (const int64_t at = m.last_page_ns.load(std::memory_order_relaxed); at != 0) {
-    AddGauge(f, "inferenced_endpoint_metrics_age_seconds", "Since the last good metrics page.", labels,
-             std::chrono::duration<double>(now - FromNanos(at)).count());
+    AddGauge(f, "inferenced_endpoint_metrics_age_seconds", "Since the last good metrics page.",
+             labels, std::chrono::duration<double>(now - FromNanos(at)).count());
   }
 }
 
@@ -77,13 +77,12 @@ void CollectEndpoints(const inference::control::ControlView& view,
   const auto runtime = view.runtime().Get();
   const Time now = clock.Now();
   for (const PoolRuntime& pool : runtime->pools()) {
-    std::map<std::string, int> by_state{{"ready", 0}, {"unreachable", 0}, {"asleep", 0},
-                                        {"unknown", 0}};
+    std::map<std::string, int> by_state{
+        {"ready", 0}, {"unreachable", 0}, {"asleep", 0}, {"unknown", 0}};
     for (const auto& endpoint : pool.pool->endpoints()) {
       const auto& info = endpoint->info();
-      const Labels labels = {{"pool", pool.pool->key()},
-                             {"endpoint", info.name},
-                             {"address", info.host_port}};
+      const Labels labels = {
+          {"pool", pool.pool->key()}, {"endpoint", info.name}, {"address", info.host_port}};
       CollectEndpoint(*endpoint, labels, now, pool.read.stale_after, families);
       ++by_state[StateOf(*endpoint, now, pool.read.stale_after)];
     }
@@ -109,9 +108,8 @@ void CollectConfig(const inference::control::ControlView& view, Families& famili
 }
 
 void CollectProcess(Families& families) {
-  static const double start = std::chrono::duration<double>(
-                                  std::chrono::system_clock::now().time_since_epoch())
-                                  .count();
+  static const double start =
+      std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
   AddGauge(families, "inferenced_build_info", "The version that runs.",
            {{"version", INFERENCE_VERSION}}, 1);
   rusage usage{};

@@ -5,10 +5,11 @@
 
 namespace inferenced {
 
-/// What the metrics page says of endpoints: their numbers with ages, reachability, our own counts. A
-/// number that is unknown or stale has no sample; its age tells why.
+/// What the metrics page says of endpoints: their numbers with ages, reachability, our own counts.
+/// A number that is unknown or stale has no sample; its age tells why.
 void CollectEndpoints(const inference::control::ControlView& view,
-                      const inference::base::Clock& clock, inference::telemetry::Families& families);
+                      const inference::base::Clock& clock,
+                      inference::telemetry::Families& families);
 
 /// Generation, last reload, refused changes.
 void CollectConfig(const inference::control::ControlView& view,

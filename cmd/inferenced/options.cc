@@ -25,10 +25,12 @@ constexpr const char* kNoConfig =
     "inferenced --help has the other options; examples/quickstart has files that work.\n";
 
 constexpr const char* kFooter =
-    "\nSignals: TERM, INT  stop: health turns NOT_SERVING, streams finish within drainTimeout; a second\n"
+    "\nSignals: TERM, INT  stop: health turns NOT_SERVING, streams finish within drainTimeout; a "
+    "second\n"
     "                    one stops at once\n"
     "         HUP        read all files again\n"
-    "\nExit codes: 0 stopped as asked, or the configuration is good; 1 the configuration has errors;\n"
+    "\nExit codes: 0 stopped as asked, or the configuration is good; 1 the configuration has "
+    "errors;\n"
     "            2 wrong usage; 3 a file can't be read; 4 an address can't be bound\n";
 
 }  // namespace

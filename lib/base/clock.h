@@ -25,6 +25,8 @@ class Clock {
 inline int64_t ToNanos(Time t) {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(t.time_since_epoch()).count();
 }
-inline Time FromNanos(int64_t nanos) { return Time(Duration(nanos)); }
+inline Time FromNanos(int64_t nanos) {
+  return Time(Duration(nanos));
+}
 
 }  // namespace inference::base

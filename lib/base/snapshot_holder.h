@@ -32,7 +32,8 @@ class SnapshotHolder {
     return current_;
   }
 
-  /// Not thread-safe: one per thread. The reference stays valid until the next Get() of this Reader.
+  /// Not thread-safe: one per thread. The reference stays valid until the next Get() of this
+  /// Reader.
   class Reader {
    public:
     explicit Reader(const SnapshotHolder& holder) : holder_(&holder) {}

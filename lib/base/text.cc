@@ -9,7 +9,9 @@
 namespace inference::base {
 namespace {
 
-char LowerChar(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
+char LowerChar(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
+}
 
 // Optimal string alignment: insertions, deletions, substitutions, neighbours swapped.
 size_t EditDistance(std::string_view a, std::string_view b) {
@@ -98,6 +100,8 @@ std::string Printable(std::string_view text, size_t max_bytes) {
   return out;
 }
 
-bool IsValidUtf8(std::string_view text) { return simdjson::validate_utf8(text.data(), text.size()); }
+bool IsValidUtf8(std::string_view text) {
+  return simdjson::validate_utf8(text.data(), text.size());
+}
 
 }  // namespace inference::base

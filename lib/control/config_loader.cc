@@ -20,7 +20,8 @@ std::vector<const api::Field<std::string>*> PickerConfigPaths(const api::DaemonC
 }
 
 void AddUnreadable(const api::Origin& origin, const Status& status, api::Diagnostics& diagnostics) {
-  diagnostics.push_back({api::Severity::kError, std::string(api::codes::kUnreadable), origin, status.message(), ""});
+  diagnostics.push_back(
+      {api::Severity::kError, std::string(api::codes::kUnreadable), origin, status.message(), ""});
 }
 
 }  // namespace

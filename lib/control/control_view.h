@@ -14,11 +14,11 @@ namespace inference::control {
 
 /// What the daemon's configuration looks like from outside.
 struct ConfigStatus {
-  uint64_t generation = 0;          // of the running state; rises with every applied change
+  uint64_t generation = 0;  // of the running state; rises with every applied change
   bool last_reload_ok = true;
   base::WallTime last_success{};
-  uint64_t rejected = 0;            // changes refused since the start
-  api::Diagnostics diagnostics;     // of the last attempt, warnings included
+  uint64_t rejected = 0;         // changes refused since the start
+  api::Diagnostics diagnostics;  // of the last attempt, warnings included
 };
 
 using RuntimeHolder = base::SnapshotHolder<picker::Runtime>;

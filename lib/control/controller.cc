@@ -35,7 +35,9 @@ void Log(const api::Diagnostics& diagnostics) {
 
 Controller::Controller(Options options) : options_(std::move(options)), runtime_(EmptyRuntime()) {}
 
-Controller::~Controller() { Stop(); }
+Controller::~Controller() {
+  Stop();
+}
 
 Status Controller::Start() {
   api::Diagnostics diagnostics;
@@ -135,9 +137,10 @@ void Controller::ReadConfigFiles(Inputs& inputs, api::Diagnostics& diagnostics) 
   if (!keys.empty()) {
     std::string list;
     for (const std::string& key : keys) list += (list.empty() ? "" : ", ") + key;
-    diagnostics.push_back({api::Severity::kError, std::string(api::codes::kNeedsRestart), loaded->daemon->origin,
-                           "only a restart can change: " + list,
-                           "nothing of this change was applied; put the old values back or restart"});
+    diagnostics.push_back(
+        {api::Severity::kError, std::string(api::codes::kNeedsRestart), loaded->daemon->origin,
+         "only a restart can change: " + list,
+         "nothing of this change was applied; put the old values back or restart"});
     return;
   }
   inputs.daemon = loaded->daemon;
@@ -146,8 +149,7 @@ void Controller::ReadConfigFiles(Inputs& inputs, api::Diagnostics& diagnostics) 
 
 bool Controller::Apply(Inputs inputs, api::Diagnostics diagnostics) {
   const std::shared_ptr<const picker::Runtime> before = runtime_.Get();
-  std::unique_ptr<Built> built =
-      builder_.Build(inputs, before->generation() + 1, diagnostics);
+  std::unique_ptr<Built> built = builder_.Build(inputs, before->generation() + 1, diagnostics);
   if (!built) {
     Reject(std::move(diagnostics));
     return false;

@@ -28,7 +28,8 @@ std::vector<std::string> OneFamily(const std::vector<std::string>& addresses) {
   return v4.empty() ? v6 : v4;
 }
 
-datastore::EndpointInfo InfoOf(const api::EndpointSet& set, const api::EndpointSet::Endpoint& endpoint) {
+datastore::EndpointInfo InfoOf(const api::EndpointSet& set,
+                               const api::EndpointSet::Endpoint& endpoint) {
   datastore::EndpointInfo info;
   info.name = endpoint.name;
   info.ns = set.meta.ns;
@@ -45,17 +46,18 @@ void CheckPoolNames(const Inputs& inputs, api::Diagnostics& diagnostics) {
   for (const api::InferencePool& pool : inputs.manifests.pools) keys.insert(pool.meta.key());
   for (const auto& [key, pool] : inputs.daemon->pools) {
     if (keys.contains(key)) continue;
-    diagnostics.push_back({api::Severity::kWarning, std::string(api::codes::kUnknownPool), pool.origin,
+    diagnostics.push_back({api::Severity::kWarning, std::string(api::codes::kUnknownPool),
+                           pool.origin,
                            "pool \"" + key + "\" is configured here but no manifest defines it",
                            "its settings apply once an InferencePool of that namespace and name is "
                            "there"});
   }
   for (const auto& [route, pool] : inputs.daemon->routes) {
     if (keys.contains(*pool)) continue;
-    diagnostics.push_back({api::Severity::kError, std::string(api::codes::kUnknownPool), pool.origin,
-                           "route \"" + route + "\" names pool \"" + *pool +
-                               "\", which no manifest defines",
-                           "write it as namespace/name"});
+    diagnostics.push_back(
+        {api::Severity::kError, std::string(api::codes::kUnknownPool), pool.origin,
+         "route \"" + route + "\" names pool \"" + *pool + "\", which no manifest defines",
+         "write it as namespace/name"});
   }
 }
 
@@ -90,14 +92,16 @@ std::vector<datastore::KnownEndpoint> Flatten(
   return out;
 }
 
-RuntimeBuilder::RuntimeBuilder() { scheduling::RegisterBuiltins(registry_); }
+RuntimeBuilder::RuntimeBuilder() {
+  scheduling::RegisterBuiltins(registry_);
+}
 
 bool RuntimeBuilder::CompilePool(const Inputs& inputs, const api::InferencePool& pool,
                                  CompiledPool& out, api::Diagnostics& diagnostics) {
   const std::string key = pool.meta.key();
   const api::PoolConfig* own = PoolConfigOf(*inputs.daemon, key);
-  const std::string& path = own && !own->picker_config->empty() ? *own->picker_config
-                                                                 : *inputs.daemon->picker_config;
+  const std::string& path =
+      own && !own->picker_config->empty() ? *own->picker_config : *inputs.daemon->picker_config;
   std::string text;
   if (!path.empty()) {
     const auto found = inputs.picker_configs.find(path);
@@ -105,7 +109,8 @@ bool RuntimeBuilder::CompilePool(const Inputs& inputs, const api::InferencePool&
     text = path + "\n" + found->second;
   }
   // The scheduler holds the pool's prefix index: unchanged text keeps it.
-  if (const auto it = compiled_.find(key); it != compiled_.end() && it->second.config_text == text) {
+  if (const auto it = compiled_.find(key);
+      it != compiled_.end() && it->second.config_text == text) {
     out = it->second;
     return true;
   }
@@ -121,7 +126,8 @@ bool RuntimeBuilder::CompilePool(const Inputs& inputs, const api::InferencePool&
   const scheduling::Profile& profile = out.scheduler->profiles.front();
   columns.profile = profile.name;
   columns.picker = profile.picker_name;
-  for (const auto& scorer : profile.scorers) columns.scorers.emplace_back(scorer.name, scorer.weight);
+  for (const auto& scorer : profile.scorers)
+    columns.scorers.emplace_back(scorer.name, scorer.weight);
   out.columns_id = picker::ColumnNames::Intern(std::move(columns));
   out.pool_id = pool_ids_.emplace(key, static_cast<uint32_t>(pool_ids_.size())).first->second;
   return true;
@@ -151,12 +157,13 @@ std::unique_ptr<Built> RuntimeBuilder::Build(const Inputs& inputs, uint64_t gene
     CompiledPool one;
     if (CompilePool(inputs, pool, one, diagnostics)) compiled[pool.meta.key()] = std::move(one);
   }
-  if (api::HasErrors(diagnostics) || compiled.size() != inputs.manifests.pools.size()) return nullptr;
+  if (api::HasErrors(diagnostics) || compiled.size() != inputs.manifests.pools.size())
+    return nullptr;
 
   auto built = std::make_unique<Built>();
   std::vector<picker::PoolRuntime> runtimes;
-  for (auto& pool : pools_.Build(inputs.manifests.pools, Flatten(inputs.manifests.endpoint_sets,
-                                                                 inputs.dns))) {
+  for (auto& pool :
+       pools_.Build(inputs.manifests.pools, Flatten(inputs.manifests.endpoint_sets, inputs.dns))) {
     const CompiledPool& parts = compiled.at(pool->key());
     const api::PoolConfig* own = PoolConfigOf(*inputs.daemon, pool->key());
     picker::PoolRuntime runtime;

@@ -5,7 +5,8 @@
 
 namespace inference::telemetry {
 
-Histogram::Histogram(std::span<const double> bounds) : bounds_(bounds), buckets_(bounds.size() + 1) {}
+Histogram::Histogram(std::span<const double> bounds)
+    : bounds_(bounds), buckets_(bounds.size() + 1) {}
 
 void Histogram::Observe(double value) {
   const auto it = std::lower_bound(bounds_.begin(), bounds_.end(), value);
@@ -20,8 +21,9 @@ std::span<const double> PickSecondsBounds() {
 }
 
 std::span<const double> RequestSecondsBounds() {
-  static constexpr std::array kBounds = {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5,
-                                         1.0,   2.5,    5.0,   10.0, 30.0,  60.0, 120.0, 300.0, 600.0};
+  static constexpr std::array kBounds = {0.001, 0.0025, 0.005, 0.01,  0.025, 0.05,
+                                         0.1,   0.25,   0.5,   1.0,   2.5,   5.0,
+                                         10.0,  30.0,   60.0,  120.0, 300.0, 600.0};
   return kBounds;
 }
 
@@ -32,10 +34,10 @@ std::span<const double> TokenGapSecondsBounds() {
 }
 
 std::span<const double> TokenCountBounds() {
-  static constexpr std::array kBounds = {1.0,    2.0,    4.0,     8.0,     16.0,    32.0,    64.0,
-                                         128.0,  256.0,  512.0,   1024.0,  2048.0,  4096.0,  8192.0,
-                                         16384.0, 32768.0, 65536.0, 131072.0, 262144.0, 524288.0,
-                                         1048576.0};
+  static constexpr std::array kBounds = {1.0,      2.0,      4.0,      8.0,     16.0,    32.0,
+                                         64.0,     128.0,    256.0,    512.0,   1024.0,  2048.0,
+                                         4096.0,   8192.0,   16384.0,  32768.0, 65536.0, 131072.0,
+                                         262144.0, 524288.0, 1048576.0};
   return kBounds;
 }
 

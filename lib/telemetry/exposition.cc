@@ -106,7 +106,8 @@ void RequestStatsCollector::CollectSeries(Families& families) const {
       sum.prompt.Add(series.prompt_tokens_);
       sum.cached.Add(series.cached_tokens_);
       sum.completion.Add(series.completion_tokens_);
-      for (size_t i = 0; i < sum.outcomes.size(); ++i) sum.outcomes[i] += series.outcomes_[i].value();
+      for (size_t i = 0; i < sum.outcomes.size(); ++i)
+        sum.outcomes[i] += series.outcomes_[i].value();
     }
   }
   for (const auto& [key, sum] : sums) {

@@ -63,7 +63,8 @@ Status SetUpLog(const std::string& level, const std::string& format) {
                   "log level \"" + level + "\" is none of trace, debug, info, warn, error");
   }
   if (format != "auto" && format != "text" && format != "json") {
-    return Status(Code::kInvalidArgument, "log format \"" + format + "\" is none of auto, text, json");
+    return Status(Code::kInvalidArgument,
+                  "log format \"" + format + "\" is none of auto, text, json");
   }
   const bool terminal = isatty(STDERR_FILENO) == 1;
   const bool journal = std::getenv("JOURNAL_STREAM") != nullptr;

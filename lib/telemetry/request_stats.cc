@@ -4,16 +4,26 @@ namespace inference::telemetry {
 
 std::string_view OutcomeName(Outcome outcome) {
   switch (outcome) {
-    case Outcome::kServed: return "served";
-    case Outcome::kUnobserved: return "unobserved";
-    case Outcome::kBadRequest: return "bad_request";
-    case Outcome::kUnknownPool: return "unknown_pool";
-    case Outcome::kSaturated: return "saturated";
-    case Outcome::kUnavailable: return "unavailable";
-    case Outcome::kTimeout: return "timeout";
-    case Outcome::kClientClosed: return "client_closed";
-    case Outcome::kProtocolError: return "protocol_error";
-    case Outcome::kCount: break;
+    case Outcome::kServed:
+      return "served";
+    case Outcome::kUnobserved:
+      return "unobserved";
+    case Outcome::kBadRequest:
+      return "bad_request";
+    case Outcome::kUnknownPool:
+      return "unknown_pool";
+    case Outcome::kSaturated:
+      return "saturated";
+    case Outcome::kUnavailable:
+      return "unavailable";
+    case Outcome::kTimeout:
+      return "timeout";
+    case Outcome::kClientClosed:
+      return "client_closed";
+    case Outcome::kProtocolError:
+      return "protocol_error";
+    case Outcome::kCount:
+      break;
   }
   return "unknown";
 }

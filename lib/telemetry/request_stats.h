@@ -15,13 +15,13 @@ namespace inference::telemetry {
 
 /// How a stream ended, as a metric label.
 enum class Outcome : uint8_t {
-  kServed,         // response seen to its end
-  kUnobserved,     // picked; the response was not ours to see
-  kBadRequest,     // 400, 413
-  kUnknownPool,    // 404
-  kSaturated,      // 429
-  kUnavailable,    // 503
-  kTimeout,        // 408, 504
+  kServed,       // response seen to its end
+  kUnobserved,   // picked; the response was not ours to see
+  kBadRequest,   // 400, 413
+  kUnknownPool,  // 404
+  kSaturated,    // 429
+  kUnavailable,  // 503
+  kTimeout,      // 408, 504
   kClientClosed,
   kProtocolError,
   kCount,
@@ -64,17 +64,18 @@ class Shard {
   Counter streams_opened, streams_closed;
   Counter connections_opened, connections_closed;
   Counter messages_in, bytes_in, bytes_out;
-  Counter protocol_errors;        // a message that doesn't fit the state
-  Counter observer_unmatched;     // observed a response whose request another replica picked
+  Counter protocol_errors;     // a message that doesn't fit the state
+  Counter observer_unmatched;  // observed a response whose request another replica picked
   Counter body_budget_refusals;
-  Counter held_bytes;             // body bytes held now
+  Counter held_bytes;  // body bytes held now
 
  private:
   friend class RequestStatsCollector;
-  mutable std::mutex grow_mutex_;           // guards series_ against the collector; taken to add, not to look up
+  mutable std::mutex
+      grow_mutex_;  // guards series_ against the collector; taken to add, not to look up
   std::deque<RequestSeries> series_;
   std::unordered_map<std::string, RequestSeries*> by_key_;  // "pool\nmodel"
-  std::string lookup_;              // reused key
+  std::string lookup_;                                      // reused key
   size_t models_ = 0;
 };
 

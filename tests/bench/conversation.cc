@@ -64,8 +64,8 @@ std::string BodyMessage(int kind, std::string_view body, bool end) {
 }
 
 std::string Words(std::mt19937_64& rng, size_t bytes) {
-  static constexpr const char* kWords[] = {"the ",    "server ", "answers ", "with ", "a ",
-                                           "token ",  "cache ",  "prefix ",  "that ", "every ",
+  static constexpr const char* kWords[] = {"the ",     "server ", "answers ", "with ", "a ",
+                                           "token ",   "cache ",  "prefix ",  "that ", "every ",
                                            "request ", "shares ", "until ",   "it ",   "ends "};
   std::string out;
   while (out.size() < bytes) out += kWords[rng() % std::size(kWords)];
@@ -83,26 +83,28 @@ Conversation MakeConversation(const ConversationOptions& options) {
   const std::string tail = R"("}]})";
   const size_t prompt = std::max<size_t>(options.body_bytes, head.size() + tail.size() + 16) -
                         head.size() - tail.size();
-  const auto shared_bytes = static_cast<size_t>(static_cast<double>(prompt) * options.shared_prefix);
+  const auto shared_bytes =
+      static_cast<size_t>(static_cast<double>(prompt) * options.shared_prefix);
   const std::string shared = Words(rng, shared_bytes);
   for (int v = 0; v < options.variants; ++v) {
     const std::string body = head + shared + Words(rng, prompt - shared_bytes) + tail;
     std::string first;
-    PutBytes(first, 2,
-             Headers({{":authority", "llm.example.com"},
-                      {":path", "/v1/chat/completions"},
-                      {":method", "POST"},
-                      {":scheme", "http"},
-                      {"user-agent", "bench/1.0"},
-                      {"accept", "*/*"},
-                      {"content-type", "application/json"},
-                      {"content-length", std::to_string(body.size())},
-                      {"authorization", "Bearer 0123456789abcdef"},
-                      {"x-forwarded-for", "10.0.0.1"},
-                      {"x-forwarded-proto", "http"},
-                      {"x-envoy-internal", "true"},
-                      {"x-request-id", "00000000-0000-4000-8000-00000000000" + std::to_string(v % 10)},
-                      {"accept-encoding", "gzip"}}));
+    PutBytes(
+        first, 2,
+        Headers({{":authority", "llm.example.com"},
+                 {":path", "/v1/chat/completions"},
+                 {":method", "POST"},
+                 {":scheme", "http"},
+                 {"user-agent", "bench/1.0"},
+                 {"accept", "*/*"},
+                 {"content-type", "application/json"},
+                 {"content-length", std::to_string(body.size())},
+                 {"authorization", "Bearer 0123456789abcdef"},
+                 {"x-forwarded-for", "10.0.0.1"},
+                 {"x-forwarded-proto", "http"},
+                 {"x-envoy-internal", "true"},
+                 {"x-request-id", "00000000-0000-4000-8000-00000000000" + std::to_string(v % 10)},
+                 {"accept-encoding", "gzip"}}));
     PutBytes(first, 11, ProtocolConfig(options.chunks > 0));
     std::string all = Frame(first);
     for (size_t at = 0; at < body.size(); at += options.body_piece) {
@@ -113,13 +115,15 @@ Conversation MakeConversation(const ConversationOptions& options) {
   }
   std::string response;
   PutBytes(response, 3,
-           Headers({{":status", "200"}, {"content-type", "text/event-stream; charset=utf-8"},
-                    {"date", "Sat, 21 Nov 2026 00:00:00 GMT"}, {"server", "uvicorn"}}));
+           Headers({{":status", "200"},
+                    {"content-type", "text/event-stream; charset=utf-8"},
+                    {"date", "Sat, 21 Nov 2026 00:00:00 GMT"},
+                    {"server", "uvicorn"}}));
   c.response_headers = Frame(response);
   std::string event = R"(data: {"id":"chatcmpl-1","object":"chat.completion.chunk","model":"tiny",)"
                       R"("choices":[{"index":0,"delta":{"content":")";
-  event += Words(rng, options.chunk_bytes > event.size() + 10 ? options.chunk_bytes - event.size() - 10
-                                                              : 1);
+  event += Words(
+      rng, options.chunk_bytes > event.size() + 10 ? options.chunk_bytes - event.size() - 10 : 1);
   event += "\"}}]}\n\n";
   c.response_chunk = BodyMessage(5, event, false);
   c.response_end = BodyMessage(5, "", true);

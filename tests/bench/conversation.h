@@ -10,8 +10,8 @@ namespace bench {
 
 struct ConversationOptions {
   size_t body_bytes = 1024;
-  size_t body_piece = 16384;   // one request_body message each
-  int chunks = 8;              // response pieces; 0: request phase only
+  size_t body_piece = 16384;  // one request_body message each
+  int chunks = 8;             // response pieces; 0: request phase only
   size_t chunk_bytes = 225;
   int variants = 64;           // different prompts
   double shared_prefix = 0.3;  // of each prompt
@@ -22,7 +22,7 @@ struct Conversation {
   std::vector<std::string> request;  // per variant: request_headers and all request_body messages
   std::string response_headers;
   std::string response_chunk;
-  std::string response_end;          // the empty last piece
+  std::string response_end;  // the empty last piece
 };
 
 Conversation MakeConversation(const ConversationOptions& options);
@@ -30,7 +30,13 @@ Conversation MakeConversation(const ConversationOptions& options);
 /// Watches a stream's DATA bytes for whole gRPC messages without keeping them.
 class MessageWatcher {
  public:
-  enum class Kind : uint8_t { kRequestHeaders, kRequestBody, kResponseHeaders, kResponseBody, kOther };
+  enum class Kind : uint8_t {
+    kRequestHeaders,
+    kRequestBody,
+    kResponseHeaders,
+    kResponseBody,
+    kOther
+  };
   /// Calls on_message(kind, end_of_stream) for each message that ends in `data`.
   template <typename F>
   void Feed(std::string_view data, F&& on_message) {
@@ -64,11 +70,16 @@ class MessageWatcher {
  private:
   static Kind KindOf(uint8_t tag) {
     switch (tag) {
-      case 0x0a: return Kind::kRequestHeaders;
-      case 0x12: return Kind::kResponseHeaders;
-      case 0x1a: return Kind::kRequestBody;
-      case 0x22: return Kind::kResponseBody;
-      default: return Kind::kOther;
+      case 0x0a:
+        return Kind::kRequestHeaders;
+      case 0x12:
+        return Kind::kResponseHeaders;
+      case 0x1a:
+        return Kind::kRequestBody;
+      case 0x22:
+        return Kind::kResponseBody;
+      default:
+        return Kind::kOther;
     }
   }
   uint8_t header_[5] = {};

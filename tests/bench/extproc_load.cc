@@ -28,13 +28,13 @@ using bench::NowNanos;
 struct Options {
   std::string target = "127.0.0.1:9002";
   int connections = 4;
-  int streams = 64;         // open at once, over all connections
-  double rate = 0;          // open loop: streams per second; 0: closed loop
+  int streams = 64;  // open at once, over all connections
+  double rate = 0;   // open loop: streams per second; 0: closed loop
   double warm_up = 0.5, seconds = 2;
-  uint64_t count = 0;       // stop after that many streams instead
-  int hold = 0;             // open that many after their answer, measure memory, then end
+  uint64_t count = 0;  // stop after that many streams instead
+  int hold = 0;        // open that many after their answer, measure memory, then end
   bool tls = false;
-  int pid = 0;              // whose CPU time and memory to read
+  int pid = 0;  // whose CPU time and memory to read
   bench::ConversationOptions conversation;
 };
 
@@ -100,7 +100,8 @@ uint64_t RssBytes(int pid) {
 class Load {
  public:
   explicit Load(Options options)
-      : options_(std::move(options)), conversation_(bench::MakeConversation(options_.conversation)) {}
+      : options_(std::move(options)),
+        conversation_(bench::MakeConversation(options_.conversation)) {}
 
   bool Open() {
     epoll_ = epoll_create1(0);
@@ -118,11 +119,12 @@ class Load {
         return false;
       }
       fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
-      auto connection = std::make_unique<H2Connection>(fd, ssl, conversation_,
-                                                       options_.conversation.chunks, options_.hold > 0);
+      auto connection = std::make_unique<H2Connection>(
+          fd, ssl, conversation_, options_.conversation.chunks, options_.hold > 0);
       connection->on_answered = [this](uint64_t nanos) {
         ++answered_;
-        if (measuring_) latencies_.push_back(static_cast<uint32_t>(std::min<uint64_t>(nanos, UINT32_MAX)));
+        if (measuring_)
+          latencies_.push_back(static_cast<uint32_t>(std::min<uint64_t>(nanos, UINT32_MAX)));
       };
       H2Connection* raw = connection.get();
       connection->on_done = [this, raw](bool) {
@@ -173,7 +175,8 @@ class Load {
             {"errors", Errors()},
             {"rss_before", before},
             {"rss_after", after},
-            {"rss_per_stream", (static_cast<double>(after) - static_cast<double>(before)) / options_.hold}};
+            {"rss_per_stream",
+             (static_cast<double>(after) - static_cast<double>(before)) / options_.hold}};
   }
 
   template <typename Until>

@@ -47,7 +47,8 @@ uint64_t NowNanos() {
                                    .count());
 }
 
-H2Connection::H2Connection(int fd, SSL* ssl, const Conversation& conversation, int chunks, bool hold)
+H2Connection::H2Connection(int fd, SSL* ssl, const Conversation& conversation, int chunks,
+                           bool hold)
     : fd_(fd), ssl_(ssl), conversation_(conversation), chunks_(chunks), hold_(hold) {
   out_ = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
   // INITIAL_WINDOW_SIZE 16 MiB, MAX_CONCURRENT_STREAMS 1024, ENABLE_PUSH 0: what Envoy sends.
@@ -64,11 +65,10 @@ H2Connection::~H2Connection() {
 
 void H2Connection::PutFrame(uint8_t type, uint8_t flags, uint32_t id, std::string_view payload) {
   const auto n = static_cast<uint32_t>(payload.size());
-  const char head[9] = {static_cast<char>(n >> 16),  static_cast<char>(n >> 8),
-                        static_cast<char>(n),        static_cast<char>(type),
-                        static_cast<char>(flags),    static_cast<char>(id >> 24),
-                        static_cast<char>(id >> 16), static_cast<char>(id >> 8),
-                        static_cast<char>(id)};
+  const char head[9] = {
+      static_cast<char>(n >> 16),  static_cast<char>(n >> 8),  static_cast<char>(n),
+      static_cast<char>(type),     static_cast<char>(flags),   static_cast<char>(id >> 24),
+      static_cast<char>(id >> 16), static_cast<char>(id >> 8), static_cast<char>(id)};
   out_.append(head, sizeof head).append(payload);
 }
 
@@ -135,8 +135,11 @@ void H2Connection::HandleMessage(uint32_t id, Stream& stream, MessageWatcher::Ki
         SendData(id, stream, conversation_.response_end);
       }
       return;
-    case Kind::kRequestHeaders: return;
-    case Kind::kOther: ++stats.errors; return;
+    case Kind::kRequestHeaders:
+      return;
+    case Kind::kOther:
+      ++stats.errors;
+      return;
   }
 }
 
@@ -168,7 +171,8 @@ void H2Connection::HandleFrame(uint8_t type, uint8_t flags, uint32_t id, std::st
         unacked_ = 0;
       }
       if (it == streams_.end()) return;
-      if (flags & kPadded) payload = payload.substr(1, payload.size() - 1 - static_cast<uint8_t>(payload[0]));
+      if (flags & kPadded)
+        payload = payload.substr(1, payload.size() - 1 - static_cast<uint8_t>(payload[0]));
       it->second.watcher.Feed(payload, [&](MessageWatcher::Kind kind, bool end) {
         HandleMessage(id, it->second, kind, end);
       });
@@ -191,7 +195,9 @@ void H2Connection::HandleFrame(uint8_t type, uint8_t flags, uint32_t id, std::st
     case kPing:
       if (!(flags & kAck)) PutFrame(kPing, kAck, 0, payload);
       return;
-    case kGoaway: broken_ = true; return;
+    case kGoaway:
+      broken_ = true;
+      return;
     case kWindowUpdate: {
       const auto n = static_cast<int64_t>(Get32(payload));
       if (id != 0) {
@@ -207,7 +213,8 @@ void H2Connection::HandleFrame(uint8_t type, uint8_t flags, uint32_t id, std::st
       }
       return;
     }
-    default: return;
+    default:
+      return;
   }
 }
 

@@ -7,10 +7,10 @@ using Catch::Contains;
 
 TEST_CASE("a histogram counts a value in the first bucket that is not below it") {
   Histogram h(PickSecondsBounds());
-  h.Observe(5e-6);   // on the bound
+  h.Observe(5e-6);  // on the bound
   h.Observe(6e-6);
   h.Observe(1e-7);
-  h.Observe(100);    // over all
+  h.Observe(100);  // over all
   CHECK(h.bucket(0) == 2);
   CHECK(h.bucket(1) == 1);
   CHECK(h.bucket(h.bounds().size()) == 1);
@@ -36,7 +36,8 @@ TEST_CASE("shards add up on the page, bucket by bucket") {
                             "le=\"1e-05\"} 1"));
   CHECK_THAT(text, Contains("inferenced_pick_duration_seconds_bucket{pool=\"llm/a\",model=\"qwen\","
                             "le=\"5e-05\"} 2"));
-  CHECK_THAT(text, Contains("inferenced_pick_duration_seconds_count{pool=\"llm/a\",model=\"qwen\"} 2"));
+  CHECK_THAT(text,
+             Contains("inferenced_pick_duration_seconds_count{pool=\"llm/a\",model=\"qwen\"} 2"));
   CHECK_THAT(text, Contains("inferenced_streams 4"));
   CHECK_THAT(text, Contains("inferenced_streams_opened_total 7"));
   CHECK_THAT(text, !Contains("outcome=\"saturated\""));
@@ -50,7 +51,8 @@ TEST_CASE("a client can't make series without end by inventing model names") {
   page.Register([&](Families& f) { collector.Collect(f); });
   const std::string text = page.Render();
   size_t series = 0;
-  for (size_t at = 0; (at = text.find("inferenced_requests_total{", at)) != std::string::npos; ++at) {
+  for (size_t at = 0; (at = text.find("inferenced_requests_total{", at)) != std::string::npos;
+       ++at) {
     ++series;
   }
   CHECK(series <= Shard::kMaxModels + 1);
