@@ -33,12 +33,16 @@ constexpr auto kCodes = std::to_array<CodeInfo>({
     {kSelectsNothing, "selects-nothing", "a pool selects no endpoint"},
     {kUnselected, "unselected", "endpoints that no pool selects"},
     {kUnknownPool, "unknown-pool", "a reference to a pool that does not exist"},
+    {kNeedsRestart, "needs-restart", "a setting that a running daemon cannot change"},
     {kUnknownPlugin, "unknown-plugin", "no such plugin type"},
     {kPluginNotAvailable, "plugin-not-available", "a known plugin type that is not in this build"},
     {kUnknownParameter, "unknown-parameter", "the plugin has no such parameter"},
     {kParameterType, "parameter-type", "a plugin parameter of the wrong type"},
     {kParameterRange, "parameter-range", "a plugin parameter outside its range"},
     {kParameterMissing, "parameter-missing", "a required plugin parameter is missing"},
+    {kPluginReference, "plugin-reference", "a reference to a plugin that is not there or not of that kind"},
+    {kPluginCombination, "plugin-combination", "plugins or profiles that do not work together"},
+    {kPluginWithoutEffect, "plugin-without-effect", "a plugin that changes nothing here"},
 });
 
 }  // namespace

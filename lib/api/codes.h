@@ -35,6 +35,7 @@ inline constexpr std::string_view kSharedAddress = "INF0202";
 inline constexpr std::string_view kSelectsNothing = "INF0203";
 inline constexpr std::string_view kUnselected = "INF0204";
 inline constexpr std::string_view kUnknownPool = "INF0205";
+inline constexpr std::string_view kNeedsRestart = "INF0206";
 
 inline constexpr std::string_view kUnknownPlugin = "INF0301";
 inline constexpr std::string_view kPluginNotAvailable = "INF0302";
@@ -42,6 +43,9 @@ inline constexpr std::string_view kUnknownParameter = "INF0303";
 inline constexpr std::string_view kParameterType = "INF0304";
 inline constexpr std::string_view kParameterRange = "INF0305";
 inline constexpr std::string_view kParameterMissing = "INF0306";
+inline constexpr std::string_view kPluginReference = "INF0307";
+inline constexpr std::string_view kPluginCombination = "INF0308";
+inline constexpr std::string_view kPluginWithoutEffect = "INF0309";
 
 struct CodeInfo {
   std::string_view code;

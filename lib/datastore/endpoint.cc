@@ -38,7 +38,7 @@ void Reservation::End() {
 }
 
 void Reservation::MoveTo(std::shared_ptr<Endpoint> other) {
-  if (!endpoint_ || other == endpoint_) return;
+  if (!endpoint_ || !other || other == endpoint_) return;
   *this = Reservation(std::move(other));
 }
 

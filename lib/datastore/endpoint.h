@@ -14,9 +14,9 @@ namespace inference::datastore {
 
 /// What identifies and describes an endpoint; constant. One endpoint is one address with one port.
 struct EndpointInfo {
-  std::string name;       // "set-endpoint" or pod name, with "/rank" when there are several ports
+  std::string name;  // "set-endpoint" or pod name, with "/rank" when there are several ports
   std::string ns;
-  std::string address;    // IP literal, no brackets
+  std::string address;  // IP literal, no brackets
   int port = 0;
   int rank = 0;           // index of the port
   std::string host_port;  // "10.0.0.1:8000", "[::1]:8000": what goes into the destination header
@@ -85,6 +85,7 @@ class Reservation {
   explicit Reservation(std::shared_ptr<Endpoint> endpoint);
   Reservation(Reservation&&) noexcept = default;
   Reservation& operator=(Reservation&& other) noexcept {
+    if (this == &other) return *this;
     End();
     endpoint_ = std::move(other.endpoint_);
     return *this;

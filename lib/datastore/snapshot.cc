@@ -58,8 +58,13 @@ std::vector<std::shared_ptr<const Pool>> PoolBuilder::Build(
     const auto add = [&](EndpointInfo info) {
       info.host_port = JoinHostPort(info.address, info.port);
       const std::string key = info.ns + "/" + info.name + "@" + info.host_port;
+      // A pool before this one may have just made it; else the last generation has it.
       std::shared_ptr<Endpoint> endpoint;
-      if (const auto it = known_.find(key); it != known_.end()) endpoint = it->second.lock();
+      if (const auto it = next.find(key); it != next.end()) {
+        endpoint = it->second.lock();
+      } else if (const auto old = known_.find(key); old != known_.end()) {
+        endpoint = old->second.lock();
+      }
       if (!endpoint || endpoint->info() != info) {
         endpoint = std::make_shared<Endpoint>(std::move(info));
       }

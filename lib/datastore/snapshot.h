@@ -32,11 +32,11 @@ class Pool {
 
 /// An endpoint that sources know of, before any pool selects it.
 struct KnownEndpoint {
-  EndpointInfo info;          // port 0: not fixed, the pool's targetPorts apply
+  EndpointInfo info;  // port 0: not fixed, the pool's targetPorts apply
 };
 
-/// Matches endpoints to pools and keeps identities: an endpoint whose EndpointInfo did not change is
-/// the same object in the next generation, and one object for all pools that select it. Not
+/// Matches endpoints to pools and keeps identities: an endpoint whose EndpointInfo did not change
+/// is the same object in the next generation, and one object for all pools that select it. Not
 /// thread-safe; the control thread owns it.
 class PoolBuilder {
  public:

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/rng.h"
 #include "datastore/endpoint.h"
+#include "prefix/index.h"
 
 // The plugin interfaces. Plugins are built once per configuration, shared by all reactors, and
 // called from any of them: const methods, thread-safe, no I/O, no clock, no log, no exception.
@@ -44,6 +45,16 @@ struct PrefixInfo {
   uint32_t block_tokens = 0;
   std::vector<uint64_t> hashes;       // the chain, one per block, prompts one after the other
   std::vector<uint32_t> prompt_ends;  // index in `hashes` behind each prompt's last block
+  // Scratch of the look-up, kept with the rest so that it is reused.
+  std::vector<uint32_t> endpoint_ids, matches;
+  prefix::Index::Scratch lookup;
+
+  void Clear() {
+    known = false;
+    total_blocks = block_tokens = 0;
+    hashes.clear();
+    prompt_ends.clear();
+  }
 };
 
 /// One request on its way through a profile. Lives in a reactor's scratch memory and is reused.
@@ -84,6 +95,8 @@ class Scorer {
   virtual ~Scorer() = default;
   virtual void Score(const PickContext& context, std::span<const Candidate> candidates,
                      std::span<float> scores) const = 0;
+  /// Name or type of the producer whose facts it reads; created when nobody declared it. Empty: none.
+  virtual std::string_view Consumes() const { return {}; }
 };
 
 /// Ranks candidates by their totals. `ranked` receives positions in `totals`, best first, at most
@@ -109,6 +122,8 @@ class ProfileHandler {
   virtual void Next(const PickContext& context, std::span<const ProfileOutcome> outcomes,
                     std::vector<size_t>& run) const = 0;
   virtual size_t Primary(std::span<const ProfileOutcome> outcomes) const = 0;
+  /// Why it cannot work with that many profiles; empty when it can.
+  virtual std::string Problem(size_t profiles) const = 0;
 };
 
 }  // namespace inference::scheduling

@@ -69,11 +69,14 @@ struct ReadOptions {
 struct Scratch {
   PickContext context;
   std::vector<Candidate> all, candidates;
+  std::vector<Candidate> held_back;  // unreachable or asleep: taken when nothing else is left
+  std::vector<std::string_view> subset_host_ports, subset_ips;  // sorted
   std::vector<float> scores;   // scorer-major
   std::vector<double> totals;
   std::vector<uint32_t> ranked;
   std::vector<size_t> run;
   std::vector<ProfileOutcome> outcomes;
+  std::vector<Decision> decisions;  // per profile, when there are several
 };
 
 /// Which of the pool's endpoints the gateway allows.
