@@ -106,7 +106,10 @@ async def main(port, endpoints):
     server = grpc.aio.server(options=[
         ("grpc.max_receive_message_length", 1 << 26),
         # A stock gRPC server takes the keepalive of our bootstraps for abuse.
-        ("grpc.http2.max_ping_strikes", 0)])
+        ("grpc.http2.max_ping_strikes", 0),
+        # It also refuses at random what comes in a burst.
+        ("grpc.server.max_pending_requests", 10000),
+        ("grpc.server.max_pending_requests_hard_limit", 10000)])
     pb_grpc.add_ExternalProcessorServicer_to_server(Picker(endpoints), server)
     server.add_generic_rpc_handlers((Health(),))
     server.add_insecure_port(f"127.0.0.1:{port}")
