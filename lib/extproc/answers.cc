@@ -1,0 +1,155 @@
+#include <array>
+
+#include "extproc/session.h"
+#include "request/error_body.h"
+
+namespace inference::extproc {
+namespace {
+
+using wire::BodyMode;
+using wire::Kind;
+using wire::Phase;
+
+/// Largest piece of a body that we stream back, as the reference picker sends them.
+constexpr size_t kMaxPiece = 62000;
+/// Bodies up to this size are copied next to their frame: cheaper than a slice of their own.
+constexpr size_t kCopyBelow = 4096;
+/// Headers that one answer may remove; there are fewer names of ours than this.
+constexpr size_t kMaxRemoved = 32;
+
+/// Seconds after which a refused client should try again.
+constexpr std::string_view kRetryAfter = "1";
+
+using HeaderPair = std::pair<std::string_view, std::string_view>;
+
+/// The names of ours that the client really sent and that must not reach the model server, each
+/// once.
+size_t NamesToRemove(const wire::HeaderBlock& headers, bool endpoint_header,
+                     std::array<std::string_view, kMaxRemoved>& names) {
+  size_t n = 0;
+  for (size_t i = 0; i < headers.size() && n < names.size(); ++i) {
+    const std::string_view name = headers[i].name;
+    if (!name.starts_with("x-")) continue;
+    if (!request::MustRemove(name) && !(endpoint_header && name == request::kEndpointHeader))
+      continue;
+    bool listed = false;
+    for (size_t k = 0; k < n; ++k) listed = listed || names[k] == name;
+    if (!listed) names[n++] = name;
+  }
+  return n;
+}
+
+telemetry::Outcome LabelOf(int status) {
+  switch (status) {
+    case 404:
+      return telemetry::Outcome::kUnknownPool;
+    case 408:
+      return telemetry::Outcome::kTimeout;
+    case 429:
+      return telemetry::Outcome::kSaturated;
+    case 503:
+      return telemetry::Outcome::kUnavailable;
+    default:
+      return telemetry::Outcome::kBadRequest;
+  }
+}
+
+}  // namespace
+
+void Session::Answer(const picker::PickResult& result, Kind moment, bool request_ended) {
+  const scheduling::Decision& decision = context_.scratch.decision;
+  std::string destination;
+  const size_t listed =
+      std::max<size_t>(1, std::min(decision.n_ranked, result.pool->destination_list));
+  for (size_t i = 0; i < listed; ++i) {
+    if (i > 0) destination += ',';
+    destination += (*decision.ranked[i])->info().host_port;
+  }
+  if (context_.options.endpoint_header && pending_->facts.wants_endpoint) {
+    endpoint_answer_ = reservation_.endpoint()->info().host_port;
+    response_needed_ = true;
+  }
+  const std::array<HeaderPair, 2> set = {HeaderPair{request::kDestinationHeader, destination},
+                                         HeaderPair{request::kRequestIdHeader, request_id_}};
+  std::array<std::string_view, kMaxRemoved> remove;
+  const size_t n_remove =
+      NamesToRemove(pending_->headers, context_.options.endpoint_header, remove);
+  const wire::HeaderMutation mutation{{set.data(), generated_id_ ? 2u : 1u},
+                                      {remove.data(), n_remove}};
+
+  const bool buffered =
+      modes_.request == BodyMode::kBuffered || modes_.request == BodyMode::kBufferedPartial;
+  if (buffered && moment == Kind::kRequestBody) {
+    wire::AppendBodyResponse(out_.tail(), Phase::kRequest, mutation, true, destination, false, {});
+  } else if (buffered && moment == Kind::kRequestTrailers) {
+    // No body came, and headers can't be set here any more: metadata is all that is left.
+    wire::AppendTrailersResponse(out_.tail(), Phase::kRequest, destination);
+  } else {
+    wire::AppendHeadersResponse(out_.tail(), Phase::kRequest, mutation, true, destination);
+    if (modes_.request == BodyMode::kFullDuplex && moment != Kind::kRequestHeaders) {
+      EchoBody(moment == Kind::kRequestBody);
+    }
+  }
+  request_ended_ = request_ended;
+  state_ = State::kSent;
+  out_.Arm(Timer::kNone);
+  EndPending();
+  MaybeCloseEarly();
+}
+
+void Session::EchoBody(bool end_of_stream) {
+  const Body& body = pending_->body;
+  const std::string_view bytes = body.view();
+  size_t offset = 0;
+  // An empty body still needs its end; with trailers to follow there is nothing to say of it.
+  do {
+    const size_t piece = std::min(kMaxPiece, bytes.size() - offset);
+    const bool last = offset + piece == bytes.size();
+    if (piece > 0 || end_of_stream) {
+      wire::AppendStreamedBodyHead(out_.tail(), Phase::kRequest, piece, end_of_stream && last);
+      if (piece <= kCopyBelow) {
+        out_.tail().append(bytes, offset, piece);
+      } else {
+        out_.AddSlice(body, offset, piece);
+      }
+    }
+    offset += piece;
+  } while (offset < bytes.size());
+  if (!end_of_stream) wire::AppendTrailersResponse(out_.tail(), Phase::kRequest);
+}
+
+void Session::RefusePick(const picker::PickResult& result) {
+  Refuse(picker::HttpStatus(result.refusal), picker::Message(result.refusal), {},
+         picker::DroppedReason(result.refusal));
+}
+
+void Session::Refuse(int status, std::string_view message, std::string_view param,
+                     std::string_view reason) {
+  if (!has_record_) {
+    context_.ClearRequest();
+    Remember({.refusal = {}, .pool = nullptr, .reservation = {}}, {});
+  }
+  http_status_ = status;
+  std::string limit;
+  if (status == 413) {
+    limit = "the request body is larger than " + std::to_string(context_.options.max_body_bytes) +
+            " bytes";
+    message = limit;
+  }
+  std::array<HeaderPair, 4> headers = {HeaderPair{"content-type", "application/json"},
+                                       HeaderPair{request::kRequestIdHeader, request_id_}};
+  size_t n = 2;
+  if (!reason.empty()) headers[n++] = {request::kDroppedReasonHeader, reason};
+  if (status == 429 || status == 503) headers[n++] = {"retry-after", kRetryAfter};
+  const std::string body = request::MakeErrorBody(status, message, param, reason);
+  std::string details = "inferenced_";
+  details += reason.empty() ? request::ErrorType(status) : reason;
+  wire::AppendImmediateResponse(out_.tail(), status, {{headers.data(), n}, {}}, body, details);
+  End(picker::StreamOutcome::kRefused, LabelOf(status));
+  // What is in flight by now is ignored; answering it would be taken for an error.
+  out_.Close(Code::kOk);
+  out_.Arm(Timer::kDrain);
+  state_ = State::kDrain;
+}
+
+}  // namespace inference::extproc

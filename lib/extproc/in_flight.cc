@@ -1,0 +1,89 @@
+#include "extproc/in_flight.h"
+
+#include <algorithm>
+#include <functional>
+
+namespace inference::extproc {
+
+void InFlightTable::Add(std::string_view request_id, UnseenRequest request, base::Time now) {
+  const base::Time when = now + PredictedDuration(request.pool_id);
+  const size_t hash = std::hash<std::string_view>()(request_id);
+  Shard& shard = shards_[hash % kShards];
+  std::lock_guard lock(shard.mutex);
+  // Every entry has an expiry, so this bounds both.
+  if (shard.expiries.size() >= kMaxPerShard) {
+    Drop(shard, shard.expiries.front());
+    shard.expiries.pop_front();
+  }
+  const uint64_t sequence = ++shard.sequence;
+  shard.by_hash.emplace(hash, Entry{std::move(request), sequence});
+  shard.expiries.push_back({when, hash, sequence});
+  size_.fetch_add(1, std::memory_order_relaxed);
+}
+
+std::optional<UnseenRequest> InFlightTable::Take(std::string_view request_id) {
+  const size_t hash = std::hash<std::string_view>()(request_id);
+  Shard& shard = shards_[hash % kShards];
+  std::lock_guard lock(shard.mutex);
+  auto [first, last] = shard.by_hash.equal_range(hash);
+  if (first == last) return std::nullopt;
+  const auto oldest = std::min_element(first, last, [](const auto& a, const auto& b) {
+    return a.second.sequence < b.second.sequence;
+  });
+  std::optional<UnseenRequest> taken(std::move(oldest->second.request));
+  shard.by_hash.erase(oldest);
+  size_.fetch_sub(1, std::memory_order_relaxed);
+  return taken;
+}
+
+void InFlightTable::Drop(Shard& shard, const Expiry& expiry) {
+  auto [first, last] = shard.by_hash.equal_range(expiry.hash);
+  for (; first != last; ++first) {
+    if (first->second.sequence != expiry.sequence) continue;
+    shard.by_hash.erase(first);
+    size_.fetch_sub(1, std::memory_order_relaxed);
+    return;
+  }
+}
+
+void InFlightTable::Expire(base::Time now, size_t part, size_t of) {
+  for (size_t i = part; i < kShards; i += of) {
+    Shard& shard = shards_[i];
+    std::lock_guard lock(shard.mutex);
+    // Durations change slowly, so the order of arrival is nearly that of expiry.
+    while (!shard.expiries.empty() && shard.expiries.front().when <= now) {
+      Drop(shard, shard.expiries.front());
+      shard.expiries.pop_front();
+    }
+  }
+}
+
+void InFlightTable::NoteObserver(uint32_t pool_id, base::Time now) {
+  if (pool_id >= kMaxPools) return;
+  pools_[pool_id].observer_seen.store(base::ToNanos(now), std::memory_order_relaxed);
+}
+
+bool InFlightTable::Observed(uint32_t pool_id, base::Time now) const {
+  if (pool_id >= kMaxPools) return false;
+  const int64_t seen = pools_[pool_id].observer_seen.load(std::memory_order_relaxed);
+  return seen != 0 && base::ToNanos(now) - seen < kObservedFor.count();
+}
+
+void InFlightTable::NoteDuration(uint32_t pool_id, base::Duration duration) {
+  if (pool_id >= kMaxPools) return;
+  std::atomic<int64_t>& average = pools_[pool_id].duration;
+  const int64_t old = average.load(std::memory_order_relaxed);
+  // Two reactors may overwrite each other's sample: an average can bear it.
+  average.store(old == 0 ? std::max<int64_t>(duration.count(), 1)
+                         : std::max<int64_t>(old + (duration.count() - old) / 16, 1),
+                std::memory_order_relaxed);
+}
+
+base::Duration InFlightTable::PredictedDuration(uint32_t pool_id) const {
+  if (pool_id >= kMaxPools) return kDefaultDuration;
+  const int64_t average = pools_[pool_id].duration.load(std::memory_order_relaxed);
+  if (average == 0) return kDefaultDuration;
+  return std::clamp(base::Duration(average), kMinDuration, kMaxDuration);
+}
+
+}  // namespace inference::extproc

@@ -1,0 +1,273 @@
+#include <algorithm>
+#include <charconv>
+
+#include "base/text.h"
+#include "extproc/session.h"
+
+namespace inference::extproc {
+namespace {
+
+using wire::BodyMode;
+using wire::Kind;
+
+/// Memory reserved on the word of a content-length header; the rest must arrive first.
+constexpr size_t kMaxTrustedLength = size_t{1} << 20;
+
+/// A request id that may go back out in headers, logs and JSON.
+bool IsUsableId(std::string_view id) {
+  return !id.empty() && id.size() <= 128 &&
+         std::all_of(id.begin(), id.end(), [](char c) { return c > ' ' && c < 0x7f; });
+}
+
+/// A random UUID, version 4.
+std::string MakeRequestId(base::Rng& rng) {
+  constexpr char kHex[] = "0123456789abcdef";
+  uint64_t bits[2] = {rng.Next(), rng.Next()};
+  bits[0] = (bits[0] & ~uint64_t{0xf000}) | 0x4000;
+  bits[1] = (bits[1] & ~(uint64_t{0xc} << 60)) | uint64_t{0x8} << 60;
+  std::string id;
+  id.reserve(36);
+  for (int i = 0; i < 32; ++i) {
+    if (i == 8 || i == 12 || i == 16 || i == 20) id += '-';
+    id += kHex[bits[i / 16] >> (60 - 4 * (i % 16)) & 0xf];
+  }
+  return id;
+}
+
+bool IsKnown(BodyMode mode) {
+  return mode != BodyMode::kGrpc && mode != BodyMode::kUnknown;
+}
+
+}  // namespace
+
+void Session::First(wire::Message& message) {
+  // Absent: the peer leaves it to us, and the protocol's own mode is full duplex both ways.
+  modes_ = message.protocol_config.value_or(
+      wire::ProtocolConfig{BodyMode::kFullDuplex, BodyMode::kFullDuplex});
+  if (!IsKnown(modes_.request) || !IsKnown(modes_.response)) {
+    return ProtocolFault(Code::kUnimplemented,
+                         "the body send mode GRPC is not supported: use FULL_DUPLEX_STREAMED");
+  }
+  if (message.observability) {
+    role_ = Role::kObserve;
+  } else if (message.kind == Kind::kRequestHeaders) {
+    role_ = Role::kPick;
+  } else if (message.kind == Kind::kResponseHeaders) {
+    role_ = Role::kBystander;
+  } else {
+    return ProtocolFault(Code::kInvalidArgument,
+                         "the first message must be request or response headers");
+  }
+  if (role_ != Role::kPick) out_.Arm(Timer::kNone);
+}
+
+void Session::StartRequest(wire::Message& message) {
+  if (role_ == Role::kObserve) return;
+  PendingRequest& pending = *pending_;
+  std::swap(pending.headers, message.headers);
+  std::swap(pending.route, message.route_name);
+  std::swap(pending.subset, message.subset);
+  pending.subset_present = message.subset_present;
+  context_.headers.clear();
+  for (size_t i = 0; i < pending.headers.size(); ++i) {
+    context_.headers.push_back(pending.headers[i]);
+  }
+  pending.facts = request::ReadHeaders(context_.headers);
+  if (IsUsableId(pending.facts.request_id)) {
+    request_id_ = pending.facts.request_id;
+  } else {
+    request_id_ = MakeRequestId(context_.rng);
+    generated_id_ = true;
+  }
+  state_ = State::kCollect;
+  if (modes_.request == BodyMode::kNone || modes_.request == BodyMode::kStreamed) {
+    return Decide(Kind::kRequestHeaders,
+                  message.end_of_stream || modes_.request == BodyMode::kNone);
+  }
+  if (message.end_of_stream) return Decide(Kind::kRequestHeaders, true);
+  if (modes_.request != BodyMode::kFullDuplex) {
+    wire::AppendHeadersResponse(out_.tail(), wire::Phase::kRequest, {}, false, {});
+  }
+  const uint64_t length = pending.facts.content_length.value_or(0);
+  if (length > context_.options.max_body_bytes) return Refuse(413, "", {}, {});
+  // Without the room this may still be a small body; the bytes themselves decide.
+  if (length > 0)
+    (void)pending.body.Reserve(std::min<size_t>(length, kMaxTrustedLength), context_.budget);
+}
+
+void Session::OnRequestBody(std::string_view bytes) {
+  if (state_ != State::kCollect) {
+    if (modes_.request == BodyMode::kStreamed && !request_ended_) return;
+    // Nothing of a request follows its end; pieces of a bystander's request don't reach us.
+    return ProtocolFault(Code::kInvalidArgument, "a request body after its end");
+  }
+  if (pending_->body.size() + bytes.size() > context_.options.max_body_bytes) {
+    return Refuse(413, "", {}, {});
+  }
+  if (!pending_->body.Append(bytes, context_.budget)) {
+    context_.shard.body_budget_refusals.Add();
+    Refuse(503, "too many request bodies are held at once; try again", {}, "rejected-saturated");
+  }
+}
+
+void Session::OnRequestBodyEnd(bool end_of_stream) {
+  if (state_ == State::kCollect) {
+    // In the buffered dialects one message brings all there is to come, whatever its flag says:
+    // Envoy clears it when trailers follow, and when it cut the body.
+    if (end_of_stream || modes_.request != BodyMode::kFullDuplex) {
+      Decide(Kind::kRequestBody, end_of_stream);
+    }
+    return;
+  }
+  if (modes_.request != BodyMode::kStreamed || request_ended_) {
+    return ProtocolFault(Code::kInvalidArgument, "a request body after its end");
+  }
+  wire::AppendBodyResponse(out_.tail(), wire::Phase::kRequest, {}, false, {}, false, {});
+  request_ended_ = end_of_stream;
+  MaybeCloseEarly();
+}
+
+void Session::OnRequestTrailers() {
+  if (state_ == State::kCollect) return Decide(Kind::kRequestTrailers, true);
+  if (request_ended_)
+    return ProtocolFault(Code::kInvalidArgument, "request trailers after its end");
+  wire::AppendTrailersResponse(out_.tail(), wire::Phase::kRequest);
+  request_ended_ = true;
+  MaybeCloseEarly();
+}
+
+bool Session::ParseRequest(bool whole_body) {
+  api::InferenceRequest& request = context_.request;
+  const request::RequestFacts& facts = pending_->facts;
+  const Body& body = pending_->body;
+  const request::ParseResult parsed =
+      whole_body || body.size() > 0 ? context_.parser.Parse(facts.path, facts.content_type,
+                                                            {body.data(), body.size()}, request)
+                                    : request::ParseResult{};
+  if (!parsed.ok()) {
+    if (whole_body) {
+      Refuse(parsed.fault->http_status, parsed.fault->ToString(), parsed.fault->param, {});
+      return false;
+    }
+    context_.ClearRequest();  // a body that the gateway cut is no fault of the client
+  }
+  if (request.model.empty()) request.model = facts.gateway_model;
+  if (request.target_model.empty()) request.target_model = request.model;
+  return true;
+}
+
+void Session::Decide(Kind moment, bool request_ended) {
+  const base::Time begun = context_.clock.Now();
+  request_ended_ = request_ended;
+  PendingRequest& pending = *pending_;
+  context_.ClearRequest();
+  if (moment == Kind::kRequestHeaders) {
+    context_.request.call = request::CallKindOfPath(pending.facts.path);
+    context_.request.model = context_.request.target_model = pending.facts.gateway_model;
+  } else {
+    const bool cut = modes_.request == BodyMode::kBufferedPartial && !request_ended;
+    if (!ParseRequest(!cut)) return;
+  }
+  context_.headers.clear();
+  for (size_t i = 0; i < pending.headers.size(); ++i) {
+    const api::Header header = pending.headers[i];
+    if (!context_.options.trust_priority_headers) {
+      const request::ControlHeader* control = request::FindControlHeader(header.name);
+      if (control != nullptr && (control->control == request::Control::kObjective ||
+                                 control->control == request::Control::kFairnessId)) {
+        continue;
+      }
+    }
+    context_.headers.push_back(header);
+  }
+  context_.request.headers = context_.headers;
+  context_.subset = base::SplitTrimmed(pending.subset, ',');
+  const picker::PickRequest asked{
+      &context_.request, pending.pool, pending.route, {pending.subset_present, context_.subset}};
+  picker::PickResult result =
+      picker::Pick(*context_.runtime, asked, context_.now, context_.rng, context_.scratch);
+  const base::Duration took = context_.clock.Now() - begun;
+  Remember(result, took);
+  if (!result.picked()) return RefusePick(result);
+  reservation_ = std::move(result.reservation);
+  response_needed_ = ResponseNeeded(*result.pool);
+  Answer(result, moment, request_ended);
+}
+
+bool Session::ResponseNeeded(const picker::PoolRuntime& pool) const {
+  if (!endpoint_answer_.empty()) return true;
+  switch (pool.response_tracking) {
+    case api::ResponseTracking::kFull:
+      return true;
+    case api::ResponseTracking::kNone:
+      return false;
+    case api::ResponseTracking::kAuto:
+      break;
+  }
+  return !context_.in_flight.Observed(pool.pool_id, context_.now);
+}
+
+void Session::Remember(const picker::PickResult& result, base::Duration took) {
+  const api::InferenceRequest& request = context_.request;
+  picked_ = context_.now;
+  model_ = request.model.substr(0, 64);
+  if (result.pool != nullptr) {
+    pool_ = result.pool->pool;
+    pool_id_ = result.pool->pool_id;
+  }
+  const std::string_view pool_key = pool_ ? std::string_view(pool_->key()) : std::string_view();
+  series_ = &context_.shard.Series(pool_key, model_);
+  series_->Picked(std::chrono::duration<double>(took).count());
+
+  picker::DecisionRecord& record = context_.ring.Next();
+  record.request_id_size = StoreText(record.request_id, request_id_);
+  record.model_size = StoreText(record.model, model_);
+  record.pool_size = StoreText(record.pool, pool_key);
+  record.wall_ms = std::chrono::duration_cast<std::chrono::milliseconds>(
+                       context_.clock.WallNow().time_since_epoch())
+                       .count();
+  record.generation = context_.runtime->generation();
+  record.refusal = result.refusal;
+  record.pick_us = static_cast<uint32_t>(std::min<int64_t>(
+      std::chrono::duration_cast<std::chrono::microseconds>(took).count(), UINT32_MAX));
+  record.body_bytes = pending_->body.size();
+  if (result.pool != nullptr) {
+    const scheduling::Decision& decision = context_.scratch.decision;
+    record.columns_id = result.pool->columns_id;
+    record.considered = decision.considered;
+    record.scored = decision.scored;
+    record.only_unreachable = decision.only_unreachable;
+    record.prefix_total = decision.prefix_total;
+    record.prefix_block_tokens = decision.prefix_block_tokens;
+    record.n_top = static_cast<uint8_t>(decision.n_top);
+    std::copy_n(decision.top.begin(), decision.n_top, record.top.begin());
+  }
+  record_ = context_.ring.Commit(pool_);
+  record_reactor_ = context_.reactor;
+  has_record_ = true;
+}
+
+void Session::MaybeCloseEarly() {
+  if (state_ != State::kSent || response_needed_ || !request_ended_) return;
+  GoUnseen();
+  out_.Close(Code::kOk);
+  out_.Arm(Timer::kDrain);
+  state_ = State::kDrain;
+}
+
+void Session::GoUnseen() {
+  if (reservation_.active()) {
+    context_.in_flight.Add(request_id_,
+                           {.reservation = std::move(reservation_),
+                            .pool = pool_,
+                            .pool_id = pool_id_,
+                            .model = model_,
+                            .picked = picked_,
+                            .reactor = record_reactor_,
+                            .record = record_},
+                           context_.now);
+  }
+  End(picker::StreamOutcome::kUnobserved, telemetry::Outcome::kUnobserved);
+}
+
+}  // namespace inference::extproc

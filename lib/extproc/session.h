@@ -1,0 +1,207 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/rng.h"
+#include "datastore/endpoint.h"
+#include "datastore/snapshot.h"
+#include "extproc/body.h"
+#include "extproc/decision_ring.h"
+#include "extproc/in_flight.h"
+#include "extproc/outbox.h"
+#include "extproc/wire.h"
+#include "picker/pick.h"
+#include "picker/runtime.h"
+#include "request/headers.h"
+#include "request/openai_request.h"
+#include "request/usage.h"
+#include "telemetry/request_stats.h"
+
+namespace inference::extproc {
+
+struct SessionOptions {
+  size_t max_body_bytes = size_t{64} << 20;
+  /// May clients set the objective and fairness headers? If not, plugins don't see them.
+  bool trust_priority_headers = true;
+  /// Answer x-inference-endpoint to clients that send it.
+  bool endpoint_header = false;
+};
+
+/// Takes what an observing stream learnt to the reactor that decided. Thread-safe.
+class ObservedSink {
+ public:
+  virtual void PostObserved(uint32_t reactor, uint64_t record, const Observed& observed) = 0;
+
+ protected:
+  ~ObservedSink() = default;
+};
+
+/// A request that waits for its decision; given back when the answer is written.
+struct PendingRequest {
+  wire::HeaderBlock headers;
+  request::RequestFacts facts;  // views into `headers`
+  Body body;
+  std::string pool, route, subset;
+  bool subset_present = false;
+
+  void Clear();
+};
+
+/// What all sessions of one reactor share. One thread, but for what says otherwise.
+struct SessionContext {
+  SessionContext(const SessionOptions& options, const base::Clock& clock, BodyBudget& budget,
+                 InFlightTable& in_flight, ObservedSink& observed_sink, telemetry::Shard& shard,
+                 DecisionRing& ring, uint64_t seed, uint32_t reactor)
+      : options(options),
+        clock(clock),
+        budget(budget),
+        in_flight(in_flight),
+        observed_sink(observed_sink),
+        shard(shard),
+        ring(ring),
+        rng(seed),
+        reactor(reactor) {}
+
+  const SessionOptions options;
+  const base::Clock& clock;     // only to measure how long a decision takes, and for wall time
+  BodyBudget& budget;           // shared by all reactors, thread-safe
+  InFlightTable& in_flight;     // shared by all reactors, thread-safe
+  ObservedSink& observed_sink;  // thread-safe
+  telemetry::Shard& shard;
+  DecisionRing& ring;
+  base::Rng rng;
+  const uint32_t reactor;
+
+  // Set by the reactor once per loop turn.
+  std::shared_ptr<const picker::Runtime> runtime;
+  base::Time now{};
+
+  // Memory that is used again.
+  request::RequestParser parser;
+  picker::PickScratch scratch;
+  api::InferenceRequest request;
+  std::vector<api::Header> headers;
+  std::vector<std::string_view> subset;
+  std::vector<std::unique_ptr<PendingRequest>> spare;
+
+  /// Forgets the request before; keeps its memory.
+  void ClearRequest();
+};
+
+/// One ext_proc stream: what Envoy says in, what we answer out. Knows no socket and no clock; each
+/// event happens at `context.now`. A stream in its response phase holds less than 1 KiB.
+///
+/// Its first message tells what it is: request headers make a *pick* stream; anything flagged as
+/// observability an *observing* one, which is never answered; response headers without the flag a
+/// *bystander*, whose messages are answered empty.
+class Session final : public wire::Events {
+ public:
+  /// `pool`: the gRPC initial metadata x-inference-pool, or empty. Both references must outlive it.
+  Session(SessionContext& context, Outbox& out, std::string_view pool);
+  ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  void OnBody(wire::Kind kind, std::string_view bytes, size_t rest) override;
+  void OnMessage(wire::Message& message) override;
+  /// The peer will send no more.
+  void OnHalfClose();
+  /// The stream is gone: reset, connection lost, or ended by a fault that the transport answered.
+  void OnReset();
+  /// The timer that Outbox::timer() asked for has run out.
+  void OnTimer();
+
+  bool done() const { return state_ == State::kDone; }
+  /// A fault of the peer that was answered with INVALID_ARGUMENT or UNIMPLEMENTED; empty: none.
+  const char* protocol_fault() const { return protocol_fault_; }
+
+ private:
+  enum class State : uint8_t {
+    kIdle,
+    kCollect,  // the request's body
+    kSent,     // answered; the response hasn't begun
+    kRespond,  // the response passes by
+    kDrain,    // nothing to do but for the stream to end
+    kDone,
+  };
+  enum class Role : uint8_t { kUnknown, kPick, kObserve, kBystander };
+
+  // request_phase.cc
+  void First(wire::Message& message);
+  void StartRequest(wire::Message& message);
+  void OnRequestBody(std::string_view bytes);
+  void OnRequestBodyEnd(bool end_of_stream);
+  void OnRequestTrailers();
+  bool ParseRequest(bool whole_body);
+  void Decide(wire::Kind moment, bool request_ended);
+  bool ResponseNeeded(const picker::PoolRuntime& pool) const;
+  void Remember(const picker::PickResult& result, base::Duration took);
+  void MaybeCloseEarly();
+  void GoUnseen();
+
+  // answers.cc
+  void Answer(const picker::PickResult& result, wire::Kind moment, bool request_ended);
+  void EchoBody(bool end_of_stream);
+  void Refuse(int status, std::string_view message, std::string_view param,
+              std::string_view reason);
+  void RefusePick(const picker::PickResult& result);
+
+  // response_phase.cc
+  void OnResponseHeaders(wire::Message& message);
+  void OnResponseBody(std::string_view bytes, size_t rest);
+  void OnResponseBodyEnd(bool end_of_stream);
+  void OnResponseTrailers();
+  void TakeObserved(wire::Message& message);
+  void MoveToServed(std::string_view host_port);
+  void NoteChunk(size_t bytes);
+  void FinishResponse(picker::StreamOutcome outcome);
+
+  // session.cc
+  void ProtocolFault(Code code, const char* what);
+  void EndPending();
+  void WriteRecord(const Observed& observed);
+  /// Ends the reservation and writes the record, once.
+  void End(picker::StreamOutcome outcome, telemetry::Outcome label);
+
+  bool answers() const { return role_ != Role::kObserve; }
+
+  SessionContext& context_;
+  Outbox& out_;
+  std::unique_ptr<PendingRequest> pending_;
+
+  // What is known of the pick, or of the pick that we observe the response of.
+  datastore::Reservation reservation_;
+  std::shared_ptr<const datastore::Pool> pool_;
+  telemetry::RequestSeries* series_ = nullptr;
+  std::string request_id_;
+  std::string model_;
+  std::string endpoint_answer_;  // the client asked for the picked endpoint
+  uint64_t record_ = 0;
+  uint32_t record_reactor_ = 0;
+  uint32_t pool_id_ = 0;
+  base::Time picked_{};
+
+  // The response.
+  base::Time first_chunk_{}, last_chunk_{};
+  int64_t served_endpoint_id_ = -1;
+  std::unique_ptr<request::UsageScanner> usage_;
+  int http_status_ = 0;
+
+  const char* protocol_fault_ = "";
+  State state_ = State::kIdle;
+  Role role_ = Role::kUnknown;
+  wire::ProtocolConfig modes_;
+  bool generated_id_ = false;
+  bool request_ended_ = false;  // the peer owes us no more of the request
+  bool response_needed_ = true;
+  bool has_record_ = false;  // neither ended nor handed on
+  bool streaming_ = false;   // the response is a stream of events
+  bool piece_open_ = false;  // a response piece awaits its end-of-stream flag
+};
+
+}  // namespace inference::extproc
