@@ -115,6 +115,24 @@ class Daemon:
     def ctl_json(self, *arguments):
         return json.loads(self.ctl(*arguments, "-o", "json"))
 
+    def why(self, request_id):
+        """The decision remembered for a request that was served."""
+        return self.ctl_json("why", request_id)["item"]
+
+    def outcome(self, request_id):
+        """Its outcome, once it isn't pending any more."""
+        def ended():
+            outcome = self.why(request_id)["outcome"]
+            return outcome if outcome["state"] != "pending" else None
+        return self.process.wait_until(ended, f"request {request_id} has ended")
+
+    def listed(self):
+        """The endpoints of the daemon by name."""
+        return {e["name"]: e for e in self.ctl_json("get", "endpoints")["items"]}
+
+    def in_flight(self):
+        return sum(e["inFlight"]["value"] for e in self.listed().values())
+
     def metrics(self):
         """The daemon's own samples: {name: [(labels, value)]}."""
         status, page = http_get(f"{self.http}/metrics")
