@@ -77,7 +77,9 @@ EngineConfig Small() {
   return config;
 }
 
-std::string Prompt(size_t tokens, char c) { return std::string(tokens * kBytesPerToken, c); }
+std::string Prompt(size_t tokens, char c) {
+  return std::string(tokens * kBytesPerToken, c);
+}
 
 TEST_CASE("one request takes prefill and decode steps of the modelled length") {
   Bench bench(Small());
@@ -100,7 +102,8 @@ TEST_CASE("a larger batch makes every token slower") {
   for (char c = 'a'; c < 'e'; ++c) crowd.Submit(Prompt(4, c), 50);
   crowd.RunAll();
   const auto mean = [](const Bench& b) {
-    return b.engine.stats().inter_token_latency.sum() / b.engine.stats().inter_token_latency.count();
+    return b.engine.stats().inter_token_latency.sum() /
+           b.engine.stats().inter_token_latency.count();
   };
   CHECK(mean(alone) == Approx(0.011));
   CHECK(mean(crowd) > 0.0135);
@@ -270,7 +273,8 @@ TEST_CASE("at most max_loras adapters run at once; others pass those that wait")
   const LoraSeries& newest = bench.engine.lora().series().back();
   CHECK(newest.running == "a,b");
   CHECK(newest.waiting == "c");
-  CHECK(newest.unix_seconds == Approx(1000.0 + static_cast<double>(base::ToNanos(bench.now)) / 1e9));
+  CHECK(newest.unix_seconds ==
+        Approx(1000.0 + static_cast<double>(base::ToNanos(bench.now)) / 1e9));
   bench.RunAll();
   CHECK(bench.finished == std::vector<uint64_t>{blocker, base, a, b, c});
   CHECK(bench.engine.served().at("c") == 1);
