@@ -18,7 +18,7 @@ namespace inference::manifest {
 struct Limits {
   size_t max_bytes = size_t{16} << 20;  // of one file
   int max_depth = 64;
-  size_t max_nodes = 1'000'000;         // after alias expansion
+  size_t max_nodes = 1'000'000;  // after alias expansion
 };
 
 /// The manifests of one or more files.
@@ -27,8 +27,8 @@ struct ManifestSet {
   std::vector<api::EndpointSet> endpoint_sets;
 };
 
-/// Reads all documents of one file (YAML or JSON) and adds its objects to `out`. A kind that nothing
-/// acts on is refused by name at its position. `path` is what diagnostics show.
+/// Reads all documents of one file (YAML or JSON) and adds its objects to `out`. A kind that
+/// nothing acts on is refused by name at its position. `path` is what diagnostics show.
 void ReadManifests(const std::string& path, std::string_view text, ManifestSet& out,
                    api::Diagnostics& diagnostics, const Limits& limits = {});
 
@@ -46,6 +46,10 @@ std::optional<api::EndpointPickerConfig> ReadPickerConfig(const std::string& pat
 /// Checks the whole: duplicate objects (both places named), addresses that two endpoints of a pool
 /// share, pools that select nothing (a warning).
 void CheckReferences(const ManifestSet& set, api::Diagnostics& diagnostics);
+
+/// Warns of `pools` and `routes` of the daemon that name a pool which is not in `set`.
+void CheckReferences(const ManifestSet& set, const api::DaemonConfig& config,
+                     api::Diagnostics& diagnostics);
 
 /// The file's text; an error that names the path when it can't be read or is over the limit.
 Result<std::string> ReadFile(const std::string& path, const Limits& limits = {});

@@ -1,0 +1,122 @@
+#include "manifest/reader.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+#include <tuple>
+
+#include "api/codes.h"
+#include "base/text.h"
+#include "manifest/kinds.h"
+#include "manifest/single_document.h"
+
+namespace inference::manifest {
+namespace {
+
+namespace codes = api::codes;
+
+void ReadObject(const Node& document, ManifestSet& out, api::Diagnostics& diagnostics);
+
+// `kind: List` as kubectl prints it; lists in lists are not.
+void ReadListObject(const Node& document, ManifestSet& out, api::Diagnostics& diagnostics) {
+  MapReader map(document, "", diagnostics);
+  map.Ignore({"apiVersion", "kind", "metadata"});
+  const Node* items = map.Need("items");
+  map.Done();
+  if (!items) return;
+  const auto* list = ReadList(*items, "items", 0, 100'000, diagnostics);
+  if (!list) return;
+  for (const Node& item : *list) {
+    if (item.kind != Node::Kind::kMap) {
+      Report(diagnostics, codes::kWrongType, item.at,
+             fmt::format("an item of a List must be a map, not {}", Describe(item)));
+      continue;
+    }
+    ReadObject(item, out, diagnostics);
+  }
+}
+
+void ReadObject(const Node& document, ManifestSet& out, api::Diagnostics& diagnostics) {
+  if (document.kind != Node::Kind::kMap) {
+    Report(diagnostics, codes::kWrongType, document.at,
+           fmt::format("a document must be a map with apiVersion and kind, not {}",
+                       Describe(document)));
+    return;
+  }
+  const TypeMeta type = ReadTypeMeta(document, diagnostics);
+  if (type.api_version.empty() || type.kind.empty()) return;
+  if (type.kind == "InferencePool" && type.api_version == kPoolApiVersion) {
+    out.pools.push_back(ReadInferencePool(document, diagnostics));
+  } else if (type.kind == "EndpointSet" && type.api_version == kOurApiVersion) {
+    out.endpoint_sets.push_back(ReadEndpointSet(document, diagnostics));
+  } else {
+    RefuseKind(type, diagnostics);
+  }
+}
+
+}  // namespace
+
+const Node* OnlyDocument(const std::string& path, const std::vector<Node>& documents,
+                         const ExpectedKind& expected, api::Diagnostics& out) {
+  if (documents.empty()) {
+    Report(out, codes::kWrongDocumentCount, {std::make_shared<const std::string>(path), 0, 0},
+           fmt::format("the file holds no {}", expected.kind));
+    return nullptr;
+  }
+  const Node& document = documents.front();
+  for (size_t i = 1; i < documents.size(); ++i) {
+    Report(out, codes::kWrongDocumentCount, documents[i].at,
+           fmt::format("one {} is expected, this is document {}", expected.kind, i + 1),
+           "put it into a file of its own");
+  }
+  if (document.kind != Node::Kind::kMap) {
+    Report(out, codes::kWrongType, document.at,
+           fmt::format("a {} must be a map, not {}", expected.kind, Describe(document)));
+    return nullptr;
+  }
+  const TypeMeta type = ReadTypeMeta(document, out);
+  if (type.api_version.empty() || type.kind.empty()) return nullptr;
+  if (type.kind != expected.kind) {
+    Report(out, codes::kUnknownKind, type.kind_at,
+           fmt::format("a {} is expected here, not '{}'", expected.kind,
+                       base::Printable(type.kind, 60)));
+    return nullptr;
+  }
+  const auto& versions = expected.api_versions;
+  if (std::find(versions.begin(), versions.end(), type.api_version) == versions.end()) {
+    Report(out, codes::kUnknownKind, type.api_version_at,
+           fmt::format("there is no {} in '{}'", type.kind, base::Printable(type.api_version, 80)),
+           fmt::format("its apiVersion is {}", versions.front()));
+    return nullptr;
+  }
+  return &document;
+}
+
+void SortByPosition(api::Diagnostics& diagnostics, size_t first) {
+  std::stable_sort(diagnostics.begin() + static_cast<std::ptrdiff_t>(first), diagnostics.end(),
+                   [](const api::Diagnostic& a, const api::Diagnostic& b) {
+                     return std::tie(a.origin.line, a.origin.column) <
+                            std::tie(b.origin.line, b.origin.column);
+                   });
+}
+
+void ReadManifests(const std::string& path, std::string_view text, ManifestSet& out,
+                   api::Diagnostics& diagnostics, const Limits& limits) {
+  const size_t first = diagnostics.size();
+  for (const Node& document : ParseDocuments(path, text, diagnostics, limits)) {
+    const bool list =
+        document.kind == Node::Kind::kMap &&
+        std::any_of(document.members.begin(), document.members.end(), [](const NodeMember& member) {
+          return member.key == "kind" && member.value.text == "List";
+        });
+    if (list) {
+      ReadListObject(document, out, diagnostics);
+    } else {
+      ReadObject(document, out, diagnostics);
+    }
+  }
+  SortByPosition(diagnostics, first);
+}
+
+}  // namespace inference::manifest
