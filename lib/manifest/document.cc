@@ -400,8 +400,7 @@ bool MatchesFloat(std::string_view text) {
 // What YAML 1.1 reads as a boolean, an octal, hexadecimal, binary or grouped number, or no number.
 bool IsAmbiguous(std::string_view text) {
   const std::string lower = base::ToLower(text);
-  for (const std::string_view word :
-       {"yes", "no", "on", "off", "y", "n", ".nan", ".inf", "+.inf", "-.inf"}) {
+  for (const std::string_view word : {"yes", "no", "on", "off", ".nan", ".inf", "+.inf", "-.inf"}) {
     if (lower == word) return true;
   }
   std::string_view digits = lower;

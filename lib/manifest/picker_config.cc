@@ -275,15 +275,17 @@ class PickerConfigReader {
         parsers ? ReadList(*parsers, "requestHandler.parsers", 0, 20, out_) : nullptr;
     if (!items) return;
     static constexpr std::string_view kOurs[] = {"openai-parser", "passthrough-parser"};
+    bool good = true;
     for (size_t i = 0; i < items->size(); ++i) {
       const std::string at = fmt::format("requestHandler.parsers[{}]", i);
       const std::string type = TypeBehind((*items)[i], at);
       if (type.empty() || (i < std::size(kOurs) && type == kOurs[i])) continue;
+      good = false;
       Report(out_, codes::kFieldNotActedOn, (*items)[i].at,
              fmt::format("no part of this build acts on {} in {}", base::Printable(type, 60), at),
              std::string(kParserNote));
     }
-    if (items->size() == 1) WarnAboutOtherPaths(items->front().at);
+    if (items->size() == 1 && good) WarnAboutOtherPaths(items->front().at);
   }
 
   void ReadOldParser(const Node& node) {

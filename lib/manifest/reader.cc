@@ -67,20 +67,20 @@ const Node* OnlyDocument(const std::string& path, const std::vector<Node>& docum
   const Node& document = documents.front();
   for (size_t i = 1; i < documents.size(); ++i) {
     Report(out, codes::kWrongDocumentCount, documents[i].at,
-           fmt::format("one {} is expected, this is document {}", expected.kind, i + 1),
+           fmt::format("only one {} is expected, this is document {}", expected.kind, i + 1),
            "put it into a file of its own");
   }
   if (document.kind != Node::Kind::kMap) {
     Report(out, codes::kWrongType, document.at,
-           fmt::format("a {} must be a map, not {}", expected.kind, Describe(document)));
+           fmt::format("the document must be a map, not {}", Describe(document)));
     return nullptr;
   }
   const TypeMeta type = ReadTypeMeta(document, out);
   if (type.api_version.empty() || type.kind.empty()) return nullptr;
   if (type.kind != expected.kind) {
-    Report(out, codes::kUnknownKind, type.kind_at,
-           fmt::format("a {} is expected here, not '{}'", expected.kind,
-                       base::Printable(type.kind, 60)));
+    Report(
+        out, codes::kUnknownKind, type.kind_at,
+        fmt::format("expected here: {}, not '{}'", expected.kind, base::Printable(type.kind, 60)));
     return nullptr;
   }
   const auto& versions = expected.api_versions;

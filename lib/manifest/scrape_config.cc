@@ -20,9 +20,10 @@ void ReadPath(MapReader& map, std::string_view name, api::Field<std::string>& ta
   }
 }
 
-void CheckScrape(const MapReader& map, const api::ScrapeConfig& scrape) {
-  const bool cert_touched = scrape.cert_file.is_set() || scrape.key_file.is_set();
-  if (cert_touched && scrape.cert_file->empty() != scrape.key_file->empty()) {
+void CheckScrape(MapReader& map, const api::ScrapeConfig& scrape) {
+  // A pool's settings lie over the daemon's: what is wrong there is not said again here.
+  const bool written = map.Find("certFile") || map.Find("keyFile");
+  if (written && scrape.cert_file->empty() != scrape.key_file->empty()) {
     Report(map.out(), codes::kMissing, map.node().at,
            fmt::format("{} needs both certFile and keyFile, or neither", map.Path("certFile")));
   }

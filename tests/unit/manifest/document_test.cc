@@ -114,7 +114,8 @@ TEST_CASE("what a plain scalar is") {
       {".inf", ScalarType::kAmbiguous},
       {".NaN", ScalarType::kAmbiguous},
       {"0xyz", ScalarType::kString},
-      {"north", ScalarType::kString}};
+      {"north", ScalarType::kString},
+      {"y", ScalarType::kString}};
   for (const auto& [text, type] : table) {
     INFO(text);
     const Parsed p = Parse("k: " + text + "\n");
