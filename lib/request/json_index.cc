@@ -13,6 +13,20 @@ namespace inference::request {
 
 static_assert(kBodyPadding >= simdjson::SIMDJSON_PADDING);
 
+namespace {
+
+// Most scalars of long bodies are token ids.
+bool IsScalar(std::string_view text) {
+  if (text[0] >= '1' && text[0] <= '9') {
+    size_t i = 1;
+    while (i < text.size() && text[i] >= '0' && text[i] <= '9') ++i;
+    if (i == text.size()) return true;
+  }
+  return IsJsonScalar(text);
+}
+
+}  // namespace
+
 struct JsonIndex::Stage1 {
   std::unique_ptr<simdjson::internal::dom_parser_implementation> parser;
 };
@@ -59,17 +73,6 @@ bool JsonIndex::Build(const char* data, size_t size) {
   return false;
 }
 
-std::string_view JsonIndex::Text(uint32_t token) const {
-  const size_t begin = offsets_[token];
-  size_t end = token + 1 < count_ ? offsets_[token + 1] : text_size_;
-  while (end > begin + 1) {
-    const char last = data_[end - 1];
-    if (last != ' ' && last != '\n' && last != '\r' && last != '\t') break;
-    --end;
-  }
-  return {data_ + begin, end - begin};
-}
-
 bool JsonIndex::IsValidString(uint32_t token) const {
   if (Kind(token) != '"') return false;
   const std::string_view text = Text(token);
@@ -104,22 +107,19 @@ bool JsonIndex::CheckAndPair() {
       const char close = kind == '{' ? '}' : ']';
       next = Kind(t) == close ? kAfter : kind == '{' ? kKey : kValue;
     } else {
-      if (t >= count_ || (kind == '"' ? !IsValidString(t) : !IsJsonScalar(Text(t)))) return false;
+      if (t >= count_ || (kind == '"' ? !IsValidString(t) : !IsScalar(Text(t)))) return false;
       ++t;
       next = kAfter;
     }
   }
 }
 
-bool JsonIndex::KeyEquals(uint32_t key, std::string_view name) const {
-  const std::string_view inside = Inside(key);
-  if (inside.size() == name.size() && inside == name) return true;
-  // "\u006dodel" is "model" too; an escape makes at most one byte out of six.
-  if (inside.size() <= name.size() || inside.size() > name.size() * 6) return false;
-  if (inside.find('\\') == std::string_view::npos) return false;
+bool JsonIndex::EscapedKeyEquals(std::string_view key, std::string_view name) {
+  // An escape makes at least one byte out of six.
+  if (key.size() <= name.size() || key.size() > name.size() * 6) return false;
   std::array<char, 256> unescaped;
-  if (inside.size() > unescaped.size()) return false;
-  return std::string_view(unescaped.data(), Unescape(inside, unescaped.data())) == name;
+  if (key.size() > unescaped.size() || key.find('\\') == std::string_view::npos) return false;
+  return std::string_view(unescaped.data(), Unescape(key, unescaped.data())) == name;
 }
 
 }  // namespace inference::request

@@ -33,7 +33,12 @@ class JsonIndex {
   char Kind(uint32_t token) const { return token < count_ ? data_[offsets_[token]] : '\0'; }
   uint32_t Offset(uint32_t token) const { return offsets_[token]; }
   /// The token's bytes; strings with their quotes.
-  std::string_view Text(uint32_t token) const;
+  std::string_view Text(uint32_t token) const {
+    const size_t begin = offsets_[token];
+    size_t end = token + 1 < count_ ? offsets_[token + 1] : text_size_;
+    while (end > begin + 1 && IsBlank(data_[end - 1])) --end;
+    return {data_ + begin, end - begin};
+  }
   /// The inside of a string, still escaped.
   std::string_view Inside(uint32_t string) const {
     const std::string_view text = Text(string);
@@ -49,15 +54,18 @@ class JsonIndex {
     const uint32_t last = End(token);
     return {data_ + offsets_[token], offsets_[last] - offsets_[token] + Text(last).size()};
   }
-  /// Tests an object's key, escaped or not.
-  bool KeyEquals(uint32_t key, std::string_view name) const;
+  /// Tests a key as it is written: "\u006dodel" is "model" too.
+  static bool KeyEquals(std::string_view key, std::string_view name) {
+    return key.size() == name.size() ? key == name : EscapedKeyEquals(key, name);
+  }
 
-  /// Calls fn(key token, value token) for each member in order until it returns false; false then.
+  /// Calls fn(key as written, value token) for each member in order until it returns false; false
+  /// then.
   template <typename Fn>
   bool ForEachMember(uint32_t object, Fn&& fn) const {
     const uint32_t end = close_[object];
     for (uint32_t t = object + 1; t < end; t = End(t + 2) + 2) {
-      if (!fn(t, t + 2)) return false;
+      if (!fn(Inside(t), t + 2)) return false;
     }
     return true;
   }
@@ -73,6 +81,8 @@ class JsonIndex {
 
  private:
   struct Stage1;
+  static bool IsBlank(char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
+  static bool EscapedKeyEquals(std::string_view key, std::string_view name);
   bool Reserve(size_t size);
   bool CheckAndPair();
   bool IsValidString(uint32_t token) const;

@@ -39,6 +39,10 @@ std::string_view TypeName(char kind) {
   }
 }
 
+bool IsNumber(char kind) {
+  return kind == '-' || (kind >= '0' && kind <= '9');
+}
+
 // Where a value lies, spelled only when it is at fault: root[index].field[part].leaf
 struct Place {
   std::string_view root;
@@ -131,9 +135,9 @@ class Reader {
   void FindMembers(uint32_t object, std::span<const std::string_view> names,
                    std::span<uint32_t> values) const {
     std::fill(values.begin(), values.end(), kAbsent);
-    index_.ForEachMember(object, [&](uint32_t key, uint32_t value) {
+    index_.ForEachMember(object, [&](std::string_view key, uint32_t value) {
       for (size_t i = 0; i < names.size(); ++i) {
-        if (index_.KeyEquals(key, names[i])) values[i] = value;
+        if (JsonIndex::KeyEquals(key, names[i])) values[i] = value;
       }
       return true;
     });
@@ -197,7 +201,7 @@ class Reader {
     if (call == CallKind::kResponses) names = kResponse;
     for (Name name : names) {
       const uint32_t value = Field(name);
-      if (!IsNull(value) && TypeName(Kind(value)) != "a number") {
+      if (!IsNull(value) && !IsNumber(Kind(value))) {
         return FailType(value, {kNames[name]}, "a whole number");
       }
       if (!out_.max_tokens) out_.max_tokens = WholeNumber(value);
@@ -257,17 +261,26 @@ class Reader {
     });
   }
 
+  // `text` is any value; there may be millions of these.
+  static std::optional<uint32_t> TokenId(std::string_view text) {
+    if (text.size() > 10) return std::nullopt;
+    uint64_t id = 0;
+    for (char c : text) {
+      if (c < '0' || c > '9') return std::nullopt;
+      id = id * 10 + static_cast<uint64_t>(c - '0');
+    }
+    if (id > UINT32_MAX) return std::nullopt;
+    return static_cast<uint32_t>(id);
+  }
+
   bool TokenIds(uint32_t array, Place place) {
     prompt_.StartPrompt();
     place.part = -1;
     const bool ok = index_.ForEachElement(array, [&](uint32_t element) {
       ++place.part;
-      const std::optional<int64_t> id =
-          TypeName(Kind(element)) == "a number" ? WholeNumber(element) : std::nullopt;
-      if (!id || *id > UINT32_MAX) {
-        return FailType(element, place, "a token id (a whole number from 0 to 4294967295)");
-      }
-      prompt_.AddTokenId(static_cast<uint32_t>(*id));
+      const std::optional<uint32_t> id = TokenId(index_.Text(element));
+      if (!id) return FailType(element, place, "a token id (a whole number from 0 to 4294967295)");
+      prompt_.AddTokenId(*id);
       return true;
     });
     prompt_.EndTokenIds();
@@ -478,7 +491,8 @@ bool IsJsonContentType(std::string_view content_type) {
 
 ParseResult RequestParser::Parse(std::string_view path, std::string_view content_type,
                                  PaddedBody body, api::InferenceRequest& out) {
-  Trim();
+  // Fresh pages cost more than the parsing: a run of large bodies goes on using the same ones.
+  if (body.size <= kKeepBytes) Trim();
   Clear(out);
   const CallKind call = CallKindOfPath(path);
   if (call == CallKind::kOther || !IsJsonContentType(content_type)) return {};
@@ -497,7 +511,6 @@ ParseResult RequestParser::Parse(std::string_view path, std::string_view content
     Clear(out);
     result.include_usage = false;
   }
-  index_.ShrinkOver(kKeepBytes);
   return result;
 }
 

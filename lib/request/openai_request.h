@@ -46,7 +46,7 @@ api::CallKind CallKindOfPath(std::string_view path);
 bool IsJsonContentType(std::string_view content_type);
 
 /// Reads OpenAI request bodies. One per reactor thread; not thread-safe. Keeps its memory between
-/// requests, except after a body over 1 MiB.
+/// requests; what was made for a body over 1 MiB goes with the next smaller one, or with Trim.
 class RequestParser {
  public:
   /// Fills `out` but for `headers`. Views in it point into the body or into this parser and hold

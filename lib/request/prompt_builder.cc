@@ -69,8 +69,8 @@ std::string_view PromptBuilder::String(uint32_t token) {
 }
 
 bool PromptBuilder::ReserveTokens() {
-  // At most one id per JSON token; an asset takes ten JSON tokens at the least.
-  const size_t needed = index_->size() + kMaxFullAssets * kPatternTokens;
+  // A comma or bracket follows each id; an asset takes ten JSON tokens at the least.
+  const size_t needed = index_->size() / 2 + kMaxFullAssets * kPatternTokens;
   if (tokens_capacity_ >= needed) return true;
   const size_t capacity = std::bit_ceil(std::max(needed, kSmallestBuffer));
   tokens_capacity_ = 0;
