@@ -197,8 +197,8 @@ ask() {  # request id, what it is, body
   fi
   note "inferencectl why $id"
   echo
-  # Envoy may hand the last piece to the client a moment before the daemon has noted the end.
-  wait_for inferenced "remembering $id" 10 ctl why "$id"
+  # The client may have the last piece a moment before the daemon has noted the end.
+  wait_for inferenced "knowing how $id ended" 10 has_ended "$id"
   ctl why "$id" | sed 's/^/   /'
 }
 
@@ -258,6 +258,10 @@ main() {
   ctl get endpoints | sed 's/^/   /'
 }
 
+has_ended() {
+  local why
+  why=$(ctl why "$1" -o json) && [[ $why != *'"state": "pending"'* ]]
+}
 picker_is_healthy() {
   curl -fsS --max-time 2 'http://127.0.0.1:9901/stats?filter=cluster.picker.membership_healthy' |
     grep -q ': 1$'

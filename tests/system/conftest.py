@@ -79,14 +79,15 @@ def _stacks_of(item):
 class Stack:
     """Client → Envoy → picker, and model servers behind."""
 
-    def __init__(self, loop, bootstrap, directory, picker="daemon", servers=3, config=None,
-                 edit=None, workers=2):
+    def __init__(self, loop, bootstrap, directory, picker="daemon", servers=3, endpoints=None,
+                 config=None, edit=None, workers=2):
+        """`endpoints` {name: "host:port"} are used in place of our own recording model servers."""
         self.loop, self.bootstrap, self.directory = loop, bootstrap, directory
         self.keep = False
         shutil.rmtree(directory, ignore_errors=True)
         directory.mkdir(parents=True)
-        self.servers = [ModelServer(loop, f"server-{n}") for n in range(servers)]
-        self.endpoints = {s.name: s.address for s in self.servers}
+        self.servers = [] if endpoints else [ModelServer(loop, f"server-{n}") for n in range(servers)]
+        self.endpoints = endpoints or {s.name: s.address for s in self.servers}
         self.picker = self.envoy = None
         try:
             if picker == "daemon":

@@ -1,11 +1,14 @@
 """Many streams at once, and many one after the other."""
 
 import asyncio
+import re
+import subprocess
 
 import pytest
 from harness.clients import connect
 from harness.openai import CHAT, JSON, chat
 from harness.process import wait_until
+from harness.simulator import Simulator
 
 STREAMS = 1500
 
@@ -55,3 +58,34 @@ def test_streams_multiplexed_on_one_http2_connection(stack):
     responses = stack.loop.run(run())
     assert [r.status for r in responses] == [200] * 300
     assert all(r.text.count("data: ") == 22 for r in responses)
+
+
+@pytest.fixture
+def fast_simulator(tmp_path):
+    # A hundredth of the time a real engine takes.
+    simulator = Simulator(tmp_path / "simulator", 4, ("--time-scale", "0.01"))
+    yield simulator
+    simulator.stop()
+
+
+@pytest.mark.timeout(420)
+@pytest.mark.parametrize("bootstrap", ("full-duplex", "request-only"))
+def test_100000_requests_over_one_connection(make_stack, fast_simulator, tmp_path, bootstrap):
+    # One Envoy worker has one connection to the daemon; the client has one too.
+    stack = make_stack(bootstrap, endpoints=fast_simulator.endpoints, workers=1)
+    request = tmp_path / "body"
+    request.write_bytes(chat("How are you?", max_tokens=2))
+
+    def send(count):
+        done = subprocess.run([
+            "h2load", "-n", str(count), "-c", "1", "-m", "32", "-d", request, "-H",
+            "content-type: application/json", f"http://127.0.0.1:{stack.port}{CHAT}"],
+            capture_output=True, text=True, timeout=400)
+        assert f"{count} succeeded, 0 failed, 0 errored, 0 timeout" in done.stdout, done.stdout
+        assert re.search(rf"status codes: {count} 2xx, 0 3xx, 0 4xx, 0 5xx", done.stdout), done.stdout
+    send(20_000)
+    warm = stack.daemon.rss_kib()
+    send(80_000)
+    # Nothing is kept per request: 80,000 of them at 50 bytes each would already be 4 MB.
+    assert stack.daemon.rss_kib() - warm < 3000
+    assert stack.envoy.stats("cluster.picker.")["cluster.picker.upstream_cx_total"] <= 2
