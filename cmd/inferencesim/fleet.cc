@@ -24,6 +24,7 @@ event_base* MakeLoop() {
 }  // namespace
 
 Result<std::unique_ptr<Fleet>> Fleet::Make(const FleetOptions& options, const base::Clock& clock) {
+  std::signal(SIGPIPE, SIG_IGN);  // a client that leaves is no reason to die
   std::unique_ptr<Fleet> fleet(new Fleet(options, MakeLoop()));
   for (const InstanceConfig& config : options.instances) {
     for (const auto& other : fleet->instances_) {

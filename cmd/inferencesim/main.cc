@@ -1,6 +1,5 @@
 #include <sys/resource.h>
 
-#include <csignal>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -36,7 +35,6 @@ int main(int argc, char** argv) {
   sim::ProgramOptions options;
   if (const auto code = sim::ParseOptions(argc, argv, &options)) return *code;
   RaiseFileLimit();
-  std::signal(SIGPIPE, SIG_IGN);
   auto fleet = sim::Fleet::Make(options.fleet, base::Clock::Real());
   if (!fleet) {
     std::fprintf(stderr, "inferencesim: %s\n", fleet.status().message().c_str());
