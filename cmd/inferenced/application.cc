@@ -1,0 +1,284 @@
+#include "application.h"
+
+#include <poll.h>
+#include <spdlog/spdlog.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <csignal>
+#include <iostream>
+#include <memory>
+#include <optional>
+
+#include "admin/server.h"
+#include "api/codes.h"
+#include "collectors.h"
+#include "control/config_loader.h"
+#include "control/controller.h"
+#include "extproc/server.h"
+#include "http/http_server.h"
+#include "inference/version.h"
+#include "manifest/reader.h"
+#include "manifest/render.h"
+#include "telemetry/exposition.h"
+#include "telemetry/log.h"
+
+namespace inferenced {
+namespace {
+
+using inference::Code;
+using inference::Result;
+using inference::Status;
+using inference::base::Clock;
+
+constexpr int kConfigErrors = 1, kUnreadable = 3, kCannotBind = 4;
+
+// Findings go to standard error with the lines they are about.
+void Print(const inference::api::Diagnostics& diagnostics) {
+  const auto source = [](const std::string& path) -> std::optional<std::string> {
+    Result<std::string> text = inference::manifest::ReadFile(path);
+    if (!text.ok()) return std::nullopt;
+    return *std::move(text);
+  };
+  std::cerr << inference::manifest::RenderText(diagnostics, source, isatty(STDERR_FILENO) == 1);
+}
+
+int ExitCodeOf(const inference::api::Diagnostics& diagnostics) {
+  for (const auto& d : diagnostics) {
+    if (d.severity == inference::api::Severity::kError &&
+        d.code == inference::api::codes::kUnreadable) {
+      return kUnreadable;
+    }
+  }
+  return kConfigErrors;
+}
+
+int CheckConfig(const std::string& path) {
+  inference::api::Diagnostics diagnostics;
+  const bool ok = inference::control::CheckConfig(path, diagnostics);
+  Print(diagnostics);
+  if (!ok) return ExitCodeOf(diagnostics);
+  std::cout << path << ": good\n";
+  return 0;
+}
+
+int DumpConfig(const std::string& path) {
+  inference::api::Diagnostics diagnostics;
+  const auto config = inference::control::LoadConfig(path, diagnostics);
+  Print(diagnostics);
+  if (!config) return ExitCodeOf(diagnostics);
+  std::cout << inference::manifest::DumpDaemonConfig(*config->daemon);
+  return 0;
+}
+
+/// The daemon: parts in the order they start; they stop in reverse.
+class Daemon {
+ public:
+  explicit Daemon(const Options& options)
+      : config_path_(options.config), controller_({options.config}) {}
+
+  int Run(int signals);
+
+ private:
+  Status StartDataPlane();
+  Status StartHttp();
+  Status StartAdmin();
+  bool Report(const Status& status) const;
+  inference::admin::DaemonInfo Info() const;
+  void Drain(int signals);
+  void Stop();
+
+  const std::string config_path_;
+  const inference::base::Clock& clock_ = Clock::Real();
+  const inference::base::Time started_ = clock_.Now();
+  const inference::base::WallTime started_at_ = clock_.WallNow();
+  std::atomic<bool> serving_{false};
+
+  inference::control::Controller controller_;
+  std::unique_ptr<inference::extproc::Server> data_plane_;
+  std::unique_ptr<inference::telemetry::RequestStatsCollector> request_stats_;
+  inference::telemetry::Exposition exposition_;
+  std::unique_ptr<inference::http::HttpServer> http_;
+  std::unique_ptr<inference::admin::AdminServer> admin_;
+};
+
+Status Daemon::StartDataPlane() {
+  const auto config = controller_.daemon_config();
+  inference::extproc::Server::Options options;
+  options.listeners = config->listeners;
+  options.health_address = *config->health_address;
+  options.workers = *config->workers;
+  options.max_body_bytes = static_cast<size_t>(*config->limits.max_body_bytes);
+  options.body_budget = *config->limits.body_budget;
+  options.decision_ring = static_cast<size_t>(*config->decision_ring);
+  options.trust_priority_headers = *config->trust_priority_headers;
+  options.endpoint_header = *config->endpoint_header;
+  data_plane_ =
+      std::make_unique<inference::extproc::Server>(options, controller_.runtime(), clock_);
+  return data_plane_->Start();
+}
+
+Status Daemon::StartHttp() {
+  request_stats_ =
+      std::make_unique<inference::telemetry::RequestStatsCollector>(data_plane_->shards());
+  exposition_.Register([this](auto& families) { request_stats_->Collect(families); });
+  exposition_.Register([this](auto& families) { CollectEndpoints(controller_, clock_, families); });
+  exposition_.Register([this](auto& families) { CollectConfig(controller_, families); });
+  exposition_.Register([](auto& families) { CollectProcess(families); });
+  inference::http::HttpServer::Handlers handlers;
+  handlers.metrics = [this] { return exposition_.Render(); };
+  handlers.ready = [this]() -> inference::http::HttpServer::Readiness {
+    if (serving_) return {true, "ok"};
+    return {false, "stopping"};
+  };
+  auto started = inference::http::HttpServer::Start(*controller_.daemon_config()->http_address,
+                                                    std::move(handlers));
+  if (!started.ok()) return started.status();
+  http_ = *std::move(started);
+  return Status::Ok();
+}
+
+inference::admin::DaemonInfo Daemon::Info() const {
+  const auto config = controller_.daemon_config();
+  inference::admin::DaemonInfo info;
+  info.version = INFERENCE_VERSION;
+  info.pid = getpid();
+  info.started_at = started_at_;
+  info.started = started_;
+  info.config_file = config_path_;
+  info.reactors = static_cast<int>(data_plane_->shards().size());
+  for (size_t i = 0; i < data_plane_->addresses().size(); ++i) {
+    const inference::api::TlsMode tls = config->listeners[i].tls.mode;
+    info.listeners.push_back({"ext_proc", data_plane_->addresses()[i],
+                              tls == inference::api::TlsMode::kNone         ? "none"
+                              : tls == inference::api::TlsMode::kSelfSigned ? "self-signed"
+                                                                            : "files"});
+  }
+  info.listeners.push_back({"health", data_plane_->health_address()});
+  info.listeners.push_back({"http", http_->address()});
+  info.listeners.push_back({"admin", *config->admin_address});
+  info.totals = [this] {
+    inference::admin::StreamTotals totals;
+    for (const auto* shard : data_plane_->shards()) {
+      totals.streams_opened += shard->streams_opened.value();
+      totals.streams_closed += shard->streams_closed.value();
+      totals.connections_opened += shard->connections_opened.value();
+      totals.connections_closed += shard->connections_closed.value();
+      totals.protocol_errors += shard->protocol_errors.value();
+      totals.held_bytes += shard->held_bytes.value();
+    }
+    return totals;
+  };
+  return info;
+}
+
+Status Daemon::StartAdmin() {
+  inference::admin::AdminServer::Options options;
+  options.address = *controller_.daemon_config()->admin_address;
+  auto started =
+      inference::admin::AdminServer::Start(options, controller_, data_plane_.get(), Info(), clock_);
+  if (!started.ok()) return started.status();
+  admin_ = *std::move(started);
+  return Status::Ok();
+}
+
+bool Daemon::Report(const Status& status) const {
+  if (!status.ok()) spdlog::error("{}", status.message());
+  return status.ok();
+}
+
+int Daemon::Run(int signals) {
+  if (!Report(controller_.Start())) return kConfigErrors;
+  if (!Report(StartDataPlane()) || !Report(StartHttp()) || !Report(StartAdmin())) {
+    Stop();
+    return kCannotBind;
+  }
+  serving_ = true;
+  data_plane_->SetServing(true);
+  for (const std::string& address : data_plane_->addresses()) {
+    spdlog::info("serving ext_proc on {}", address);
+  }
+  spdlog::info("inferenced {} is ready; health {}, metrics http://{}/metrics, admin {}",
+               INFERENCE_VERSION, data_plane_->health_address(), http_->address(),
+               *controller_.daemon_config()->admin_address);
+  signalfd_siginfo info;
+  while (read(signals, &info, sizeof info) == sizeof info) {
+    if (info.ssi_signo == SIGHUP) {
+      spdlog::info("SIGHUP: reading all files again");
+      controller_.Reload();
+      continue;
+    }
+    Drain(signals);
+    break;
+  }
+  Stop();
+  spdlog::info("stopped");
+  return 0;
+}
+
+void Daemon::Drain(int signals) {
+  const auto timeout = *controller_.daemon_config()->drain_timeout;
+  spdlog::info("stopping: {} streams open, at most {} s to finish; a second signal stops at once",
+               data_plane_->open_streams(),
+               std::chrono::duration_cast<std::chrono::seconds>(timeout).count());
+  serving_ = false;
+  data_plane_->SetServing(false);
+  const inference::base::Time deadline = clock_.Now() + timeout;
+  // In steps, so that a second signal is seen.
+  constexpr auto kStep = std::chrono::milliseconds(100);
+  size_t left = data_plane_->Drain(kStep);
+  while (left > 0 && clock_.Now() < deadline) {
+    pollfd wait{signals, POLLIN, 0};
+    if (poll(&wait, 1, 0) > 0) {
+      signalfd_siginfo info;
+      if (read(signals, &info, sizeof info) == sizeof info && info.ssi_signo != SIGHUP) break;
+    }
+    left = data_plane_->Drain(kStep);
+  }
+  if (left > 0) spdlog::warn("{} streams were cut", left);
+}
+
+void Daemon::Stop() {
+  if (admin_) admin_->Stop();
+  if (http_) http_->Stop();
+  if (data_plane_) data_plane_->Stop();
+  controller_.Stop();
+}
+
+}  // namespace
+
+int Run(const Options& options) {
+  switch (options.mode) {
+    case Mode::kCheckConfig:
+      return CheckConfig(options.config);
+    case Mode::kDumpConfig:
+      return DumpConfig(options.config);
+    case Mode::kServe:
+      break;
+  }
+  // Blocked before any thread starts, so that all inherit it; read from a file descriptor.
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int s : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, s);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  const int signal_fd = signalfd(-1, &signals, SFD_CLOEXEC);
+  std::signal(SIGPIPE, SIG_IGN);
+
+  inference::api::Diagnostics diagnostics;
+  const auto config = inference::control::LoadConfig(options.config, diagnostics);
+  if (!config) {
+    Print(diagnostics);
+    return ExitCodeOf(diagnostics);
+  }
+  const std::string& level =
+      options.log_level.empty() ? *config->daemon->log_level : options.log_level;
+  if (const Status log = inference::telemetry::SetUpLog(level, *config->daemon->log_format);
+      !log.ok()) {
+    std::cerr << "inferenced: " << log.message() << "\n";
+    return kConfigErrors;
+  }
+  return Daemon(options).Run(signal_fd);
+}
+
+}  // namespace inferenced
