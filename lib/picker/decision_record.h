@@ -47,10 +47,17 @@ struct DecisionRecord {
   int64_t ttft_us = -1, duration_us = -1;
   int64_t prompt_tokens = -1, cached_tokens = -1, completion_tokens = -1;
 
+  void SetRequestId(std::string_view text);
+  void SetModel(std::string_view text);
   std::string_view request_id_view() const { return {request_id.data(), request_id_size}; }
   std::string_view model_view() const { return {model.data(), model_size}; }
   std::string_view pool_view() const { return {pool.data(), pool_size}; }
 };
+
+/// Writes what the pick decided: all but the request's own words, its time and size, and what is
+/// observed later. `decision` is the one of the scratch that made `result`.
+void FillRecord(const Runtime& runtime, const PickResult& result,
+                const scheduling::Decision& decision, DecisionRecord& record);
 
 /// Where decision records can be asked for; the data plane implements it. Thread-safe.
 class DecisionSource {

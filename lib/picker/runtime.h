@@ -63,6 +63,8 @@ class ColumnNames {
   };
   /// The same columns get the same id.
   static uint32_t Intern(Columns columns);
+  /// Those of the scheduler's first profile.
+  static uint32_t Intern(const scheduling::Scheduler& scheduler);
   static Columns Get(uint32_t id);
 };
 

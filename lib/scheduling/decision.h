@@ -18,6 +18,7 @@ inline constexpr size_t kMaxColumns = 8;     // scorers that a decision record r
 /// What a decision record keeps of one candidate; plain data. NaN: unknown.
 struct TopCandidate {
   uint32_t endpoint_id = 0;
+  uint32_t pool_index = 0;  // position in the pool's endpoints()
   float total = 0;
   std::array<float, kMaxColumns> scores{};  // unweighted, [0,1], in the order of the profile's scorers
   float waiting = 0, running = 0, kv_usage = 0, unseen_picks = 0;

@@ -43,6 +43,7 @@ TopCandidate MakeTop(const Profile& profile, const Scratch& scratch, size_t posi
   const Candidate& candidate = scratch.candidates[position];
   TopCandidate top;
   top.endpoint_id = candidate.get().id();
+  top.pool_index = candidate.index;
   top.total = static_cast<float>(scratch.totals[position]);
   for (size_t s = 0; s < std::min(profile.scorers.size(), kMaxColumns); ++s) {
     top.scores[s] = scratch.scores[s * scratch.candidates.size() + position];

@@ -1,0 +1,108 @@
+#include "picker/pick.h"
+
+namespace inference::picker {
+namespace {
+
+struct Resolved {
+  const PoolRuntime* pool = nullptr;
+  Refusal refusal = Refusal::kNone;
+};
+
+// The pool that the gateway names, else the route's, else the only one.
+Resolved ResolvePool(const Runtime& runtime, const PickRequest& request) {
+  if (!request.pool.empty()) {
+    const PoolRuntime* pool = runtime.Find(request.pool);
+    return {pool, pool ? Refusal::kNone : Refusal::kUnknownPool};
+  }
+  if (!request.route.empty()) {
+    if (const PoolRuntime* pool = runtime.FindByRoute(request.route)) return {pool, Refusal::kNone};
+  }
+  if (runtime.pools().empty()) return {nullptr, Refusal::kNoPools};
+  if (runtime.pools().size() > 1) return {nullptr, Refusal::kAmbiguousPool};
+  return {&runtime.pools().front(), Refusal::kNone};
+}
+
+Refusal FromScheduling(scheduling::ScheduleError error) {
+  switch (error) {
+    case scheduling::ScheduleError::kNone:
+      return Refusal::kNone;
+    case scheduling::ScheduleError::kNoEndpoints:
+      return Refusal::kNoEndpoints;
+    case scheduling::ScheduleError::kFilteredOut:
+      return Refusal::kFilteredOut;
+  }
+  return Refusal::kNoEndpoints;
+}
+
+}  // namespace
+
+int HttpStatus(Refusal refusal) {
+  switch (refusal) {
+    case Refusal::kNone:
+      return 200;
+    case Refusal::kUnknownPool:
+      return 404;
+    case Refusal::kNoPools:
+      return 503;
+    case Refusal::kAmbiguousPool:
+      return 404;
+    case Refusal::kNoEndpoints:
+      return 503;
+    case Refusal::kFilteredOut:
+      return 429;
+  }
+  return 500;
+}
+
+std::string_view DroppedReason(Refusal refusal) {
+  switch (refusal) {
+    case Refusal::kNoPools:
+    case Refusal::kNoEndpoints:
+      return "rejected-no-endpoints";
+    case Refusal::kFilteredOut:
+      return "rejected-saturated";
+    default:
+      return {};
+  }
+}
+
+std::string_view Message(Refusal refusal) {
+  switch (refusal) {
+    case Refusal::kNone:
+      return {};
+    case Refusal::kUnknownPool:
+      return "There is no inference pool of the name given.";
+    case Refusal::kNoPools:
+      return "No inference pool is configured yet.";
+    case Refusal::kAmbiguousPool:
+      return "There are several inference pools and nothing in the request says which one.";
+    case Refusal::kNoEndpoints:
+      return "No model server is available for this request.";
+    case Refusal::kFilteredOut:
+      return "No model server may take this request now; try again later.";
+  }
+  return {};
+}
+
+PickResult Pick(const Runtime& runtime, const PickRequest& request, base::Time now, base::Rng& rng,
+                PickScratch& scratch, scheduling::Explanation* explanation, bool dry_run) {
+  PickResult result;
+  scratch.decision.n_ranked = scratch.decision.n_top = 0;
+  scratch.decision.considered = scratch.decision.scored = 0;
+  const Resolved resolved = ResolvePool(runtime, request);
+  result.pool = resolved.pool;
+  result.refusal = resolved.refusal;
+  if (!resolved.pool) return result;
+
+  const PoolRuntime& pool = *resolved.pool;
+  result.refusal = FromScheduling(scheduling::Schedule(
+      *pool.scheduler, *pool.pool, *request.request, request.subset, pool.read,
+      pool.destination_list, now, rng, scratch.scheduling, scratch.decision, explanation));
+  scratch.decision.profile_columns = pool.columns_id;
+  if (!result.picked() || dry_run) return result;
+  result.reservation = datastore::Reservation(*scratch.decision.ranked[0]);
+  scheduling::Commit(*pool.scheduler, scratch.scheduling, **scratch.decision.ranked[0]);
+  return result;
+}
+
+}  // namespace inference::picker

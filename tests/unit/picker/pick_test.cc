@@ -1,0 +1,188 @@
+#include "picker/pick.h"
+
+#include <catch2/catch.hpp>
+
+#include "picker/decision_record.h"
+
+namespace inference::picker {
+namespace {
+
+const base::Time kNow = base::FromNanos(1'000'000'000'000);
+
+std::shared_ptr<const scheduling::Scheduler> MakeScheduler() {
+  scheduling::PluginRegistry registry;
+  scheduling::RegisterBuiltins(registry);
+  api::Diagnostics out;
+  return scheduling::Compile(scheduling::DefaultConfig(), registry, out);
+}
+
+PoolRuntime MakePool(const std::string& ns, const std::string& name, size_t endpoints) {
+  api::InferencePool spec;
+  spec.meta.ns = ns;
+  spec.meta.name = name;
+  std::vector<std::shared_ptr<datastore::Endpoint>> members;
+  for (size_t i = 0; i < endpoints; ++i) {
+    datastore::EndpointInfo info;
+    info.name = name + "-" + std::to_string(i);
+    info.address = "10.0.0." + std::to_string(i + 1);
+    info.port = 8000;
+    info.host_port = datastore::JoinHostPort(info.address, info.port);
+    members.push_back(std::make_shared<datastore::Endpoint>(std::move(info)));
+  }
+  PoolRuntime pool;
+  pool.pool = std::make_shared<const datastore::Pool>(std::move(spec), std::move(members));
+  pool.scheduler = MakeScheduler();
+  pool.columns_id = ColumnNames::Intern(*pool.scheduler);
+  return pool;
+}
+
+struct Asker {
+  PickResult Ask(const Runtime& runtime, std::string_view pool = {}, std::string_view route = {},
+                 bool dry_run = false) {
+    PickRequest ask;
+    ask.request = &request;
+    ask.pool = pool;
+    ask.route = route;
+    ask.subset = subset;
+    return Pick(runtime, ask, kNow, rng, scratch, nullptr, dry_run);
+  }
+  std::string PoolOf(const Runtime& runtime, std::string_view pool = {},
+                     std::string_view route = {}) {
+    const PickResult result = Ask(runtime, pool, route);
+    return result.picked() ? result.pool->pool->key() : std::to_string(HttpStatus(result.refusal));
+  }
+  api::InferenceRequest request;
+  scheduling::Subset subset;
+  base::Rng rng{3};
+  PickScratch scratch;
+};
+
+TEST_CASE("the pool: by name, by route, or the only one") {
+  Asker asker;
+  const Runtime one(1, {MakePool("llm", "a", 1)}, {{"r", "llm/a"}});
+  CHECK(asker.PoolOf(one) == "llm/a");
+  CHECK(asker.PoolOf(one, "llm/a") == "llm/a");
+  CHECK(asker.PoolOf(one, "a") == "llm/a");
+  CHECK(asker.PoolOf(one, "b") == "404");
+  CHECK(asker.PoolOf(one, {}, "other-route") == "llm/a");
+
+  const Runtime many(1, {MakePool("llm", "a", 1), MakePool("x", "a", 1), MakePool("llm", "b", 1)},
+                     {{"r", "llm/b"}, {"short", "b"}, {"lost", "gone"}});
+  CHECK(asker.PoolOf(many) == "404");
+  CHECK(asker.PoolOf(many, {}, "r") == "llm/b");
+  CHECK(asker.PoolOf(many, {}, "short") == "llm/b");
+  CHECK(asker.PoolOf(many, {}, "lost") == "404");
+  CHECK(asker.PoolOf(many, {}, "unknown") == "404");
+  CHECK(asker.PoolOf(many, "x/a", "r") == "x/a");
+  CHECK(asker.PoolOf(many, "a") == "404");  // two pools have that name
+  CHECK(asker.PoolOf(many, "b") == "llm/b");
+  CHECK(asker.PoolOf(many, "gone", "r") == "404");
+
+  CHECK(asker.PoolOf(Runtime(1, {}, {})) == "503");
+  CHECK(asker.PoolOf(Runtime(1, {}, {}), "a") == "404");
+  CHECK(asker.PoolOf(Runtime(1, {MakePool("llm", "a", 0)}, {})) == "503");
+}
+
+TEST_CASE("each refusal has its status, reason and sentence") {
+  struct Row {
+    Refusal refusal;
+    int status;
+    std::string reason;
+  };
+  for (const Row& row : {Row{Refusal::kUnknownPool, 404, ""}, Row{Refusal::kAmbiguousPool, 404, ""},
+                         Row{Refusal::kNoPools, 503, "rejected-no-endpoints"},
+                         Row{Refusal::kNoEndpoints, 503, "rejected-no-endpoints"},
+                         Row{Refusal::kFilteredOut, 429, "rejected-saturated"}}) {
+    CHECK(HttpStatus(row.refusal) == row.status);
+    CHECK(DroppedReason(row.refusal) == row.reason);
+    CHECK_FALSE(Message(row.refusal).empty());
+  }
+}
+
+TEST_CASE("a subset that matches nothing is refused with 503") {
+  Asker asker;
+  const Runtime runtime(1, {MakePool("llm", "a", 2)}, {});
+  const std::vector<std::string_view> entries{"192.168.1.99"};
+  asker.subset = {true, entries};
+  const PickResult result = asker.Ask(runtime);
+  CHECK(result.refusal == Refusal::kNoEndpoints);
+  CHECK(result.pool);
+  CHECK_FALSE(result.reservation.active());
+}
+
+TEST_CASE("a pick reserves and teaches, a dry run does neither") {
+  Asker asker;
+  const Runtime runtime(1, {MakePool("llm", "a", 1)}, {});
+  const datastore::Endpoint& endpoint = *runtime.pools()[0].pool->endpoints()[0];
+  const std::string prompt(1000, 'x');
+  asker.request.pieces = {prompt};
+  asker.request.prompts = {{0, 1}};
+  {
+    const PickResult dry = asker.Ask(runtime, {}, {}, true);
+    CHECK(dry.picked());
+    CHECK_FALSE(dry.reservation.active());
+    CHECK(endpoint.picks() == 0);
+    const PickResult result = asker.Ask(runtime);
+    CHECK(asker.scratch.decision.top[0].prefix_match == 0);
+    CHECK(result.reservation.endpoint().get() == &endpoint);
+    CHECK(endpoint.in_flight() == 1);
+  }
+  CHECK(endpoint.in_flight() == 0);
+  asker.Ask(runtime, {}, {}, true);
+  CHECK(asker.scratch.decision.top[0].prefix_match == 4);
+}
+
+TEST_CASE("no more than destination_list endpoints are ranked") {
+  Asker asker;
+  PoolRuntime pool = MakePool("llm", "a", 5);
+  pool.destination_list = 3;
+  const Runtime runtime(1, {pool}, {});
+  asker.Ask(runtime);
+  CHECK(asker.scratch.decision.n_ranked == 3);
+}
+
+TEST_CASE("columns have one id, whoever asks") {
+  const ColumnNames::Columns columns{"p", {{"s", 1.5}}, "max"};
+  const uint32_t id = ColumnNames::Intern(columns);
+  CHECK(ColumnNames::Intern(columns) == id);
+  CHECK(ColumnNames::Intern({"p", {{"s", 1.6}}, "max"}) != id);
+  CHECK(ColumnNames::Get(id).scorers == columns.scorers);
+  CHECK(ColumnNames::Get(9999).profile.empty());
+  const auto of_default = ColumnNames::Get(ColumnNames::Intern(*MakeScheduler()));
+  CHECK(of_default.profile == "default");
+  CHECK(of_default.scorers.size() == 3);
+  CHECK(of_default.picker == "max-score-picker");
+}
+
+TEST_CASE("a decision record tells the pick, and holds no pointer") {
+  static_assert(std::is_trivially_copyable_v<DecisionRecord>);
+  Asker asker;
+  const Runtime runtime(7, {MakePool("llm", "a", 3)}, {});
+  DecisionRecord record;
+  record.SetRequestId("id-1");
+  record.SetModel(std::string(200, 'm'));
+  {
+    const PickResult result = asker.Ask(runtime);
+    FillRecord(runtime, result, asker.scratch.decision, record);
+    CHECK(record.host_port[0].data() == result.reservation.endpoint()->info().host_port);
+    CHECK(record.top[0].endpoint_id == result.reservation.endpoint()->id());
+  }
+  CHECK(record.request_id_view() == "id-1");
+  CHECK(record.model_view() == std::string(64, 'm'));
+  CHECK(record.pool_view() == "llm/a");
+  CHECK(record.generation == 7);
+  CHECK(record.n_top == 3);
+  CHECK(record.considered == 3);
+  CHECK(record.outcome == StreamOutcome::kPending);
+  CHECK(ColumnNames::Get(record.columns_id).picker == "max-score-picker");
+
+  DecisionRecord refused;
+  FillRecord(runtime, asker.Ask(runtime, "nowhere"), asker.scratch.decision, refused);
+  CHECK(refused.outcome == StreamOutcome::kRefused);
+  CHECK(refused.http_status == 404);
+  CHECK(refused.pool_view().empty());
+  CHECK(refused.n_top == 0);
+}
+
+}  // namespace
+}  // namespace inference::picker
