@@ -1,0 +1,240 @@
+#include "inferencectl/arguments.h"
+
+#include <CLI/CLI.hpp>
+#include <charconv>
+#include <cmath>
+#include <cstring>
+#include <memory>
+
+#include "base/text.h"
+
+namespace inference::ctl {
+namespace {
+
+using Values = std::map<std::string, std::vector<std::string>, std::less<>>;
+
+Status Usage(std::string message) {
+  return Status(Code::kInvalidArgument, std::move(message));
+}
+
+std::string Quoted(std::string_view text) {
+  return "\"" + base::Printable(text) + "\"";
+}
+
+std::string DidYouMean(std::string_view meant, std::string_view prefix = "") {
+  if (meant.empty()) return "";
+  return "; did you mean \"" + std::string(prefix) + std::string(meant) + "\"?";
+}
+
+void AddOption(CLI::App& app, const OptionRow& row, Values& values) {
+  std::string names = "--" + std::string(row.name);
+  if (row.letter != 0) names = std::string("-") + row.letter + "," + names;
+  const std::string key(row.name);
+  if (row.argument.empty()) {
+    app.add_flag_callback(names, [&values, key] { values[key] = {"true"}; });
+    return;
+  }
+  auto* option = app.add_option_function<std::vector<std::string>>(
+      names, [&values, key](const std::vector<std::string>& given) { values[key] = given; });
+  option->expected(1)->allow_extra_args(false)->multi_option_policy(
+      row.repeatable ? CLI::MultiOptionPolicy::TakeAll : CLI::MultiOptionPolicy::TakeLast);
+}
+
+Status UnknownWord(const std::vector<std::string>& words, const VerbRow* verb) {
+  const std::string& word = words.front();
+  if (word.size() > 1 && word[0] == '-') {
+    std::vector<std::string_view> names;
+    for (const OptionRow& option : Options()) {
+      if (verb == nullptr ? option.verbs.empty() : Takes(*verb, option)) {
+        names.push_back(option.name);
+      }
+    }
+    const std::string_view bare = std::string_view(word).substr(word[1] == '-' ? 2 : 1);
+    const std::string_view name = bare.substr(0, bare.find('='));
+    const std::string where = verb ? " for " + std::string(verb->name) : " before a verb";
+    return Usage("unknown option " + Quoted(word) + where +
+                 DidYouMean(base::ClosestMatch(name, names), "--"));
+  }
+  if (verb != nullptr) {
+    return Usage("unexpected argument " + Quoted(word) + " for " + std::string(verb->name));
+  }
+  std::vector<std::string_view> names;
+  for (const VerbRow& row : Verbs()) names.push_back(row.name);
+  return Usage("unknown command " + Quoted(word) + DidYouMean(base::ClosestMatch(word, names)));
+}
+
+Status CheckChoice(const OptionRow& option, const std::string& value) {
+  const auto choices = base::SplitTrimmed(option.choices, '|');
+  for (std::string_view choice : choices) {
+    if (choice == value) return Status::Ok();
+  }
+  std::string list;
+  for (std::string_view choice : choices) list += (list.empty() ? "" : ", ") + std::string(choice);
+  return Usage("--" + std::string(option.name) + " " + Quoted(value) + " is not one of " + list +
+               DidYouMean(base::ClosestMatch(value, choices)));
+}
+
+Status CheckValue(const OptionRow& option, const std::string& value) {
+  if (!base::IsValidUtf8(value)) {
+    return Usage("the value of --" + std::string(option.name) + " is not valid UTF-8");
+  }
+  if (!option.choices.empty()) return CheckChoice(option, value);
+  if (option.argument == "DURATION") {
+    if (auto parsed = ParseDuration(value); !parsed) {
+      return Usage("--" + std::string(option.name) + ": " + parsed.status().message());
+    }
+  }
+  return Status::Ok();
+}
+
+Status CheckOperands(const VerbRow& verb, const std::vector<std::string>& operands) {
+  for (const std::string& operand : operands) {
+    if (!base::IsValidUtf8(operand)) return Usage("an argument is not valid UTF-8");
+  }
+  const int n = static_cast<int>(operands.size());
+  if (n < verb.min_operands) {
+    return Usage(std::string(verb.name) + " needs " + std::string(verb.operands) +
+                 "; see inferencectl help " + std::string(verb.name));
+  }
+  if (verb.max_operands >= 0 && n > verb.max_operands) {
+    return Usage("unexpected argument " + Quoted(operands[verb.max_operands]) + " for " +
+                 std::string(verb.name));
+  }
+  return Status::Ok();
+}
+
+/// CLI11 doesn't tell -h from --help; the last one counts.
+bool AsksForShortHelp(int argc, const char* const* argv) {
+  bool is_short = false;
+  for (int i = 1; i < argc && std::strcmp(argv[i], "--") != 0; ++i) {
+    if (std::strcmp(argv[i], "--help") == 0) is_short = false;
+    if (std::strcmp(argv[i], "-h") == 0) is_short = true;
+  }
+  return is_short;
+}
+
+}  // namespace
+
+const std::string& Arguments::Text(std::string_view option) const {
+  static const std::string kEmpty;
+  if (const auto given = values_.find(option); given != values_.end()) return given->second.back();
+  const auto fallback = fallbacks_.find(option);
+  return fallback == fallbacks_.end() ? kEmpty : fallback->second;
+}
+
+const std::vector<std::string>& Arguments::List(std::string_view option) const {
+  static const std::vector<std::string> kEmpty;
+  const auto given = values_.find(option);
+  return given == values_.end() ? kEmpty : given->second;
+}
+
+std::chrono::milliseconds Arguments::Duration(std::string_view option) const {
+  const auto parsed = ParseDuration(Text(option));
+  return parsed ? *parsed : std::chrono::milliseconds(0);
+}
+
+Result<std::chrono::milliseconds> ParseDuration(std::string_view text) {
+  double number = 0;
+  const char* end = text.data() + text.size();
+  const auto [unit_begin, fault] = std::from_chars(text.data(), end, number);
+  const std::string_view unit(unit_begin, static_cast<size_t>(end - unit_begin));
+  double scale = 0;
+  if (unit == "ms") scale = 1;
+  if (unit == "s") scale = 1000;
+  if (unit == "m") scale = 60'000;
+  if (unit == "h") scale = 3'600'000;
+  const double millis = number * scale;
+  if (fault != std::errc() || !(millis >= 1) || millis > 1e10) {
+    return Usage(Quoted(text) + " is not a duration; write 500ms, 10s or 2m");
+  }
+  return std::chrono::milliseconds(std::llround(millis));
+}
+
+std::string RequestedFormat(int argc, const char* const* argv, const Environment& environment) {
+  const char* from_environment = environment("INFERENCECTL_OUTPUT");
+  std::string format = from_environment == nullptr ? "" : from_environment;
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view word = argv[i];
+    if (word == "--") break;
+    if ((word == "-o" || word == "--output") && i + 1 < argc) {
+      format = argv[i + 1];
+    } else if (word.substr(0, 9) == "--output=") {
+      format = word.substr(9);
+    } else if (word.size() > 2 && word.substr(0, 2) == "-o") {
+      format = word.substr(2);
+    }
+  }
+  return format;
+}
+
+Result<Arguments> ParseArguments(int argc, const char* const* argv,
+                                 const Environment& environment) {
+  Arguments out;
+  Values values;
+  CLI::App app;
+  app.set_help_flag("");
+  app.allow_extras();
+  app.require_subcommand(0, 1);
+  for (const OptionRow& option : Options()) {
+    if (option.verbs.empty()) AddOption(app, option, values);
+  }
+  std::vector<std::string> operands;
+  for (const VerbRow& verb : Verbs()) {
+    CLI::App* sub = app.add_subcommand(std::string(verb.name));
+    sub->set_help_flag("");
+    sub->fallthrough();
+    sub->allow_extras(false);
+    for (const OptionRow& option : Options()) {
+      if (!option.verbs.empty() && Takes(verb, option)) AddOption(*sub, option, values);
+    }
+    sub->add_option("operands", operands);
+  }
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return Usage(base::Printable(error.what()));
+  }
+  if (!app.get_subcommands().empty()) {
+    out.verb_ = FindVerb(app.get_subcommands().front()->get_name());
+  }
+  if (const auto extras = app.remaining(true); !extras.empty()) {
+    return UnknownWord(extras, out.verb_);
+  }
+  out.short_help = AsksForShortHelp(argc, argv);
+  out.values_ = std::move(values);
+  out.operands_ = std::move(operands);
+  if (out.verb_ == nullptr) {
+    const bool version = out.Given("version");
+    if (!version && !out.Given("help")) {
+      return Usage("no command given; see inferencectl --help");
+    }
+    out.verb_ = FindVerb(version ? "version" : "help");
+  }
+  for (const OptionRow& option : Options()) {
+    if (!Takes(*out.verb_, option)) continue;
+    const std::string name(option.name);
+    const char* from_environment =
+        option.env.empty() ? nullptr : environment(std::string(option.env).c_str());
+    const bool use_environment = from_environment != nullptr && *from_environment != '\0';
+    out.fallbacks_[name] = use_environment ? from_environment : std::string(option.fallback);
+    for (const std::string& value : out.List(name)) {
+      if (Status status = CheckValue(option, value); !status.ok()) return status;
+    }
+    if (use_environment && !out.Given(name)) {
+      if (Status status = CheckValue(option, from_environment); !status.ok()) {
+        // A format that another verb has is not this verb's business.
+        if (name == "output") {
+          out.fallbacks_[name] = option.fallback;
+        } else {
+          return Usage(std::string(option.env) + ": " + status.message());
+        }
+      }
+    }
+  }
+  if (!out.Given("help")) {
+    if (Status status = CheckOperands(*out.verb_, out.operands_); !status.ok()) return status;
+  }
+  return out;
+}
+
+}  // namespace inference::ctl

@@ -1,0 +1,135 @@
+#include <algorithm>
+#include <array>
+
+#include "base/text.h"
+#include "inferencectl/commands/commands.h"
+#include "inferencectl/endpoint_view.h"
+#include "inferencectl/format.h"
+#include "inferencectl/interrupt.h"
+#include "inferencectl/invocation.h"
+#include "inferencectl/pool_view.h"
+
+namespace inference::ctl {
+namespace {
+
+using admin::v1::ListEndpointsRequest;
+using admin::v1::ListEndpointsResponse;
+using admin::v1::ListPoolsResponse;
+
+enum class Resource { kPools, kEndpoints };
+
+Result<Resource> ResourceOf(const std::string& word) {
+  if (word == "pools" || word == "pool") return Resource::kPools;
+  if (word == "endpoints" || word == "endpoint" || word == "ep") return Resource::kEndpoints;
+  constexpr std::array<std::string_view, 2> kKnown{"pools", "endpoints"};
+  const std::string_view meant = base::ClosestMatch(word, kKnown);
+  return Status(Code::kInvalidArgument,
+                "unknown resource \"" + base::Printable(word) + "\"" +
+                    (meant.empty() ? "; there are pools and endpoints"
+                                   : "; did you mean \"" + std::string(meant) + "\"?"));
+}
+
+template <typename Names>
+Status UnknownNames(std::string_view what, const Names& names) {
+  std::string list;
+  for (const std::string& name : names) {
+    list += (list.empty() ? "\"" : ", \"") + SafeForTerminal(name) + "\"";
+  }
+  return Status(Code::kNotFound, "no " + std::string(what) + " " + list);
+}
+
+/// Prints what was found; names that weren't make the answer no.
+template <typename Names>
+Answer WithUnknown(const Invocation& run, std::string_view what, const Names& unknown,
+                   bool printed) {
+  if (unknown.empty()) return ExitCode::kOk;
+  const Status status = UnknownNames(what, unknown);
+  if (!printed) return status;
+  // One document only: what was found has been printed, so the names go to standard error.
+  run.world.err << "inferencectl: " << status.message() << "\n";
+  return ExitCode::kNo;
+}
+
+Answer GetPools(const Invocation& run, const std::vector<std::string>& names) {
+  if (run.args.Switch("watch")) {
+    return {ExitCode::kUsage, Status(Code::kInvalidArgument, "--watch is for endpoints")};
+  }
+  if (run.args.Given("sort-by") && run.args.Text("sort-by") != "name") {
+    return {ExitCode::kUsage, Status(Code::kInvalidArgument, "pools can be sorted by name only")};
+  }
+  auto client = run.Connect();
+  if (!client) return client.status();
+  std::vector<std::string> wanted = names;
+  if (run.args.Given("pool")) wanted.push_back(run.args.Text("pool"));
+  auto answer = (*client)->ListPools(wanted);
+  if (!answer) return answer.status();
+  ListPoolsResponse& list = *answer;
+  if (run.args.Given("sort-by")) {
+    std::stable_sort(list.mutable_pools()->pointer_begin(), list.mutable_pools()->pointer_end(),
+                     [](const auto* a, const auto* b) { return a->key() < b->key(); });
+  }
+  const bool print = !list.pools().empty() || list.unknown_names().empty();
+  if (print) PrintPools(run, list);
+  return WithUnknown(run, "pool", list.unknown_names(), print);
+}
+
+Answer WatchEndpoints(const Invocation& run, admin::AdminClient& client,
+                      const ListEndpointsRequest& request, const std::string& sort_by) {
+  admin::v1::WatchEndpointsRequest watch;
+  *watch.mutable_list() = request;
+  watch.set_interval_ms(static_cast<int>(run.args.Duration("interval").count()));
+  const char* terminal = run.world.environment("TERM");
+  const bool dumb = terminal == nullptr || std::string_view(terminal) == "dumb";
+  const bool people = run.format() == "table" || run.format() == "wide";
+  const bool redraw = run.world.out_is_terminal && people && !dumb;
+  Interrupt interrupt([&client] { client.Cancel(); });
+  bool first = true;
+  const Status status = client.WatchEndpoints(watch, [&](const ListEndpointsResponse& response) {
+    ListEndpointsResponse list = response;
+    SortEndpoints(sort_by, list);
+    if (redraw) run.Print("\x1b[H\x1b[2J");
+    PrintEndpoints(run, list, /*headers=*/first || redraw);
+    first = false;
+    return run.world.out.flush().good();
+  });
+  if (const int signal = interrupt.signal()) return static_cast<ExitCode>(128 + signal);
+  return status;
+}
+
+Answer GetEndpoints(const Invocation& run, const std::vector<std::string>& names) {
+  const bool watch = run.args.Switch("watch");
+  if (watch && run.format() == "json") {
+    return {ExitCode::kUsage,
+            Status(Code::kInvalidArgument, "-o json is one document; with --watch use -o jsonl")};
+  }
+  const auto interval = run.args.Duration("interval").count();
+  if (interval < 100 || interval > 60'000) {
+    return {ExitCode::kUsage,
+            Status(Code::kInvalidArgument, "--interval must be between 100ms and 60s")};
+  }
+  auto client = run.Connect();
+  if (!client) return client.status();
+  ListEndpointsRequest request;
+  request.set_pool(run.args.Text("pool"));
+  for (const std::string& name : names) request.add_names(name);
+  const std::string& sort_by = run.args.Text("sort-by");
+  if (watch) return WatchEndpoints(run, **client, request, sort_by);
+  auto answer = (*client)->ListEndpoints(request);
+  if (!answer) return answer.status();
+  SortEndpoints(sort_by, *answer);
+  const bool print = !answer->endpoints().empty() || answer->unknown_names().empty();
+  if (print) PrintEndpoints(run, *answer, /*headers=*/true);
+  return WithUnknown(run, "endpoint", answer->unknown_names(), print);
+}
+
+}  // namespace
+
+Answer RunGet(Invocation& run) {
+  const auto& operands = run.args.operands();
+  auto resource = ResourceOf(operands.front());
+  if (!resource) return {ExitCode::kUsage, resource.status()};
+  const std::vector<std::string> names(operands.begin() + 1, operands.end());
+  return *resource == Resource::kPools ? GetPools(run, names) : GetEndpoints(run, names);
+}
+
+}  // namespace inference::ctl

@@ -1,0 +1,20 @@
+#include "inference/version.h"
+
+#include "inferencectl/commands/commands.h"
+#include "inferencectl/envelope.h"
+#include "inferencectl/invocation.h"
+
+namespace inference::ctl {
+
+Answer RunVersion(Invocation& run) {
+  if (run.format() == "json") {
+    Json out = Envelope("Version", run.world.clock.WallNow());
+    out["item"] = {{"version", INFERENCE_VERSION}, {"adminApi", "inference.admin.v1"}};
+    run.Print(ToText(out));
+  } else {
+    run.Print("inferencectl " INFERENCE_VERSION "\n");
+  }
+  return ExitCode::kOk;
+}
+
+}  // namespace inference::ctl

@@ -1,0 +1,16 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "api/diagnostic.h"
+#include "inferencectl/envelope.h"
+
+namespace inference::ctl {
+
+/// The message, where it is, and the line with a caret under the column. `text`: of the file that
+/// it points into; empty when that isn't at hand.
+std::string DiagnosticText(const api::Diagnostic& diagnostic, std::string_view text, bool color);
+Json DiagnosticJson(const api::Diagnostic& diagnostic);
+
+}  // namespace inference::ctl

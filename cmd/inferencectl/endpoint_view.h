@@ -1,0 +1,19 @@
+#pragma once
+
+#include <string>
+
+#include "inference/admin/v1/admin.pb.h"
+#include "inferencectl/envelope.h"
+#include "inferencectl/invocation.h"
+
+namespace inference::ctl {
+
+/// By a column of --sort-by: text ascends, numbers descend, unknown ones come last. Empty: as it
+/// is.
+void SortEndpoints(const std::string& column, admin::v1::ListEndpointsResponse& list);
+/// In the format asked for.
+void PrintEndpoints(const Invocation& run, const admin::v1::ListEndpointsResponse& list,
+                    bool headers);
+Json EndpointJson(const admin::v1::Endpoint& endpoint);
+
+}  // namespace inference::ctl

@@ -1,0 +1,21 @@
+#pragma once
+
+#include <string>
+
+#include "inferencectl/envelope.h"
+#include "inferencectl/option_table.h"
+
+// Help made from the option table.
+namespace inference::ctl {
+
+std::string ProgramHelp(bool brief);
+std::string VerbHelp(const VerbRow& verb, bool brief);
+
+/// Topics: exit-codes, environment, formatting. Empty when there is no such topic.
+std::string TopicHelp(std::string_view topic);
+
+/// The whole command line: verbs, options, exit codes.
+Json DescribeCommandLine();
+Json DescribeExitCodes();
+
+}  // namespace inference::ctl

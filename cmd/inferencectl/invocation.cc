@@ -1,0 +1,24 @@
+#include "inferencectl/invocation.h"
+
+#include <unistd.h>
+
+namespace inference::ctl {
+
+void Invocation::Remark(std::string_view text) const {
+  if (!args.Switch("quiet")) world.err << text << "\n";
+}
+
+std::string Invocation::Server() const {
+  if (const std::string& given = args.Text("server"); !given.empty()) return given;
+  const std::string system = "/run/inferenced/admin.sock";
+  const char* runtime_dir = world.environment("XDG_RUNTIME_DIR");
+  const bool have_own = runtime_dir != nullptr && *runtime_dir == '/';
+  if (!have_own || access(system.c_str(), F_OK) == 0) return "unix://" + system;
+  return "unix://" + std::string(runtime_dir) + "/inferenced/admin.sock";
+}
+
+Result<std::unique_ptr<admin::AdminClient>> Invocation::Connect() const {
+  return admin::AdminClient::Connect(Server(), args.Duration("timeout"));
+}
+
+}  // namespace inference::ctl

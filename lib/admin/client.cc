@@ -1,0 +1,109 @@
+#include "admin/client.h"
+
+#include <grpcpp/create_channel_posix.h>
+
+#include "admin/unix_socket.h"
+
+namespace inference::admin {
+
+Result<std::unique_ptr<AdminClient>> AdminClient::Connect(const std::string& address,
+                                                          std::chrono::milliseconds timeout) {
+  auto path = UnixPath(address);
+  if (!path) return path.status();
+  // Connecting here and not in gRPC gives an error that names its cause.
+  auto fd = ConnectUnix(*path);
+  if (!fd) return fd.status();
+  grpc::ChannelArguments arguments;
+  arguments.SetMaxReceiveMessageSize(-1);  // the daemon is trusted; fleets are large
+  auto channel = grpc::CreateCustomInsecureChannelFromFd("localhost", fd->Release(), arguments);
+  return std::unique_ptr<AdminClient>(
+      new AdminClient(address, timeout, v1::Admin::NewStub(channel)));
+}
+
+AdminClient::AdminClient(std::string address, std::chrono::milliseconds timeout,
+                         std::unique_ptr<v1::Admin::Stub> stub)
+    : address_(std::move(address)), timeout_(timeout), stub_(std::move(stub)) {}
+
+Status AdminClient::ToStatus(const grpc::Status& status) const {
+  const auto code = static_cast<Code>(status.error_code());
+  switch (code) {
+    case Code::kOk:
+      return Status::Ok();
+    case Code::kDeadlineExceeded:
+      return Status(code, "no answer from " + address_ + " within " +
+                              std::to_string(timeout_.count()) + " ms; see --timeout");
+    case Code::kUnavailable:
+      return Status(code, "lost the connection to " + address_ + ": " + status.error_message());
+    case Code::kUnimplemented:
+      return Status(code, "the daemon at " + address_ +
+                              " doesn't know this request; it is older than this program");
+    default:
+      return Status(code, status.error_message());
+  }
+}
+
+template <typename Request, typename Response>
+Result<Response> AdminClient::Call(grpc::Status (v1::Admin::Stub::*method)(grpc::ClientContext*,
+                                                                           const Request&,
+                                                                           Response*),
+                                   const Request& request) {
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + timeout_);
+  Response response;
+  const Status status = ToStatus((stub_.get()->*method)(&context, request, &response));
+  if (!status.ok()) return status;
+  return response;
+}
+
+Result<v1::GetStatusResponse> AdminClient::GetStatus() {
+  return Call(&v1::Admin::Stub::GetStatus, v1::GetStatusRequest());
+}
+
+Result<v1::ListPoolsResponse> AdminClient::ListPools(const std::vector<std::string>& names) {
+  v1::ListPoolsRequest request;
+  for (const std::string& name : names) request.add_names(name);
+  return Call(&v1::Admin::Stub::ListPools, request);
+}
+
+Result<v1::ListEndpointsResponse> AdminClient::ListEndpoints(
+    const v1::ListEndpointsRequest& request) {
+  return Call(&v1::Admin::Stub::ListEndpoints, request);
+}
+
+Result<v1::PickResponse> AdminClient::Pick(const v1::PickRequest& request) {
+  return Call(&v1::Admin::Stub::Pick, request);
+}
+
+Result<v1::WhyResponse> AdminClient::Why(const std::string& request_id) {
+  v1::WhyRequest request;
+  request.set_request_id(request_id);
+  return Call(&v1::Admin::Stub::Why, request);
+}
+
+Status AdminClient::WatchEndpoints(
+    const v1::WatchEndpointsRequest& request,
+    const std::function<bool(const v1::ListEndpointsResponse&)>& each) {
+  grpc::ClientContext context;
+  {
+    std::lock_guard lock(mutex_);
+    if (cancelled_) return Status(Code::kCancelled, "cancelled");
+    watch_ = &context;
+  }
+  auto reader = stub_->WatchEndpoints(&context, request);
+  v1::ListEndpointsResponse response;
+  bool enough = false;
+  while (!enough && reader->Read(&response)) enough = !each(response);
+  if (enough) context.TryCancel();
+  const grpc::Status status = reader->Finish();
+  std::lock_guard lock(mutex_);
+  watch_ = nullptr;
+  return enough ? Status::Ok() : ToStatus(status);
+}
+
+void AdminClient::Cancel() {
+  std::lock_guard lock(mutex_);
+  cancelled_ = true;
+  if (watch_ != nullptr) watch_->TryCancel();
+}
+
+}  // namespace inference::admin

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "inference/admin/v1/admin.grpc.pb.h"
+#include "inference/result.h"
+
+namespace inference::admin {
+
+/// Asks a daemon. One connection, not made again when it breaks. Every call ends by its deadline.
+/// Thread-safe.
+class AdminClient {
+ public:
+  /// `address`: "unix:///path". The error says what to do when nobody is there.
+  static Result<std::unique_ptr<AdminClient>> Connect(const std::string& address,
+                                                      std::chrono::milliseconds timeout);
+
+  Result<v1::GetStatusResponse> GetStatus();
+  Result<v1::ListPoolsResponse> ListPools(const std::vector<std::string>& names);
+  Result<v1::ListEndpointsResponse> ListEndpoints(const v1::ListEndpointsRequest& request);
+  Result<v1::PickResponse> Pick(const v1::PickRequest& request);
+  Result<v1::WhyResponse> Why(const std::string& request_id);
+
+  /// Calls `each` for every list until it returns false (OK), Cancel() is called (kCancelled), or
+  /// the daemon goes away. No deadline.
+  Status WatchEndpoints(const v1::WatchEndpointsRequest& request,
+                        const std::function<bool(const v1::ListEndpointsResponse&)>& each);
+  /// Ends the running watch, or the next one at once.
+  void Cancel();
+
+ private:
+  AdminClient(std::string address, std::chrono::milliseconds timeout,
+              std::unique_ptr<v1::Admin::Stub> stub);
+  template <typename Request, typename Response>
+  Result<Response> Call(grpc::Status (v1::Admin::Stub::*method)(grpc::ClientContext*,
+                                                                const Request&, Response*),
+                        const Request& request);
+  Status ToStatus(const grpc::Status& status) const;
+
+  const std::string address_;
+  const std::chrono::milliseconds timeout_;
+  const std::unique_ptr<v1::Admin::Stub> stub_;
+  std::mutex mutex_;
+  grpc::ClientContext* watch_ = nullptr;  // guarded by mutex_
+  bool cancelled_ = false;                // guarded by mutex_
+};
+
+}  // namespace inference::admin

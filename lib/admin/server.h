@@ -1,0 +1,60 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "admin/daemon_info.h"
+#include "admin/unix_socket.h"
+#include "base/clock.h"
+#include "control/control_view.h"
+#include "inference/result.h"
+#include "picker/decision_record.h"
+
+namespace grpc {
+class Server;
+}
+
+namespace inference::admin {
+
+class AdminService;
+
+/// Serves inference.admin.v1 on a Unix socket. Who may connect is the socket's mode. Connections
+/// are accepted here and handed to gRPC, because gRPC's own listener would take the path away from
+/// a process that still answers on it, and would have a moment with the umask's mode.
+class AdminServer {
+ public:
+  struct Options {
+    std::string address;  // "unix:///run/inferenced/admin.sock"
+    unsigned socket_mode = 0660;
+    uint64_t seed = 0;  // of the dry runs' random numbers
+  };
+
+  /// `view`, `decisions` (may be null: Why finds nothing) and `clock` must outlive the server.
+  static Result<std::unique_ptr<AdminServer>> Start(const Options& options,
+                                                    const control::ControlView& view,
+                                                    picker::DecisionSource* decisions,
+                                                    DaemonInfo info, const base::Clock& clock);
+  ~AdminServer();
+  AdminServer(const AdminServer&) = delete;
+  AdminServer& operator=(const AdminServer&) = delete;
+
+  /// Ends watches, waits at most a second for other calls, removes the socket. Idempotent; not
+  /// thread-safe.
+  void Stop();
+
+ private:
+  AdminServer(UnixListener listener, Fd wake, std::unique_ptr<AdminService> service,
+              std::unique_ptr<grpc::Server> server);
+  void AcceptLoop();
+
+  UnixListener listener_;
+  Fd wake_;  // eventfd: written once, to stop
+  std::unique_ptr<AdminService> service_;
+  std::unique_ptr<grpc::Server> server_;
+  std::thread acceptor_;
+};
+
+}  // namespace inference::admin

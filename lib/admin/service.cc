@@ -1,0 +1,199 @@
+#include "admin/service.h"
+
+#include <algorithm>
+#include <string>
+#include <unordered_set>
+
+#include "admin/conversion.h"
+#include "admin/dry_run.h"
+
+namespace inference::admin {
+namespace {
+
+grpc::Status ToGrpc(const Status& status) {
+  if (status.ok()) return grpc::Status::OK;
+  // Code has gRPC's numbers.
+  return {static_cast<grpc::StatusCode>(status.code()), status.message()};
+}
+
+grpc::Status UnknownPool(const picker::Runtime& runtime, const std::string& name) {
+  std::string message = "no pool \"" + SafeText(name) + "\"";
+  if (runtime.pools().empty()) {
+    message += "; no pool is configured";
+  } else {
+    message += "; there are:";
+    for (size_t i = 0; i < runtime.pools().size() && i < 10; ++i) {
+      message += (i == 0 ? " " : ", ") + runtime.pools()[i].pool->key();
+    }
+    if (runtime.pools().size() > 10) message += ", ...";
+  }
+  return {grpc::StatusCode::NOT_FOUND, message};
+}
+
+/// Takes the names that `matches` out of `wanted`; true when the item is asked for.
+template <typename Matches>
+bool Wanted(const google::protobuf::RepeatedPtrField<std::string>& names,
+            std::unordered_set<std::string>& unseen, Matches matches) {
+  if (names.empty()) return true;
+  bool wanted = false;
+  for (const std::string& name : names) {
+    if (!matches(name)) continue;
+    wanted = true;
+    unseen.erase(name);
+  }
+  return wanted;
+}
+
+}  // namespace
+
+AdminService::AdminService(const control::ControlView& view, picker::DecisionSource* decisions,
+                           DaemonInfo info, const base::Clock& clock, uint64_t seed)
+    : view_(view), decisions_(decisions), info_(std::move(info)), clock_(clock), next_seed_(seed) {}
+
+grpc::Status AdminService::GetStatus(grpc::ServerContext*, const v1::GetStatusRequest*,
+                                     v1::GetStatusResponse* response) {
+  const auto runtime = view_.runtime().Get();
+  FillDaemon(info_, clock_.Now(), response);
+  FillConfigState(view_.config_status(), response->mutable_config());
+  response->set_decision_ring(view_.daemon_config()->decision_ring.value);
+  response->set_pools(static_cast<int>(runtime->pools().size()));
+  // An endpoint that several pools select counts once.
+  std::unordered_set<uint32_t> seen;
+  for (const picker::PoolRuntime& pool : runtime->pools()) {
+    for (const auto& endpoint : pool.pool->endpoints()) {
+      if (!seen.insert(endpoint->id()).second) continue;
+      CountState(StateOf(*endpoint, clock_.Now(), pool.read.stale_after),
+                 response->mutable_endpoints());
+    }
+  }
+  return grpc::Status::OK;
+}
+
+grpc::Status AdminService::ListPools(grpc::ServerContext*, const v1::ListPoolsRequest* request,
+                                     v1::ListPoolsResponse* response) {
+  const auto runtime = view_.runtime().Get();
+  response->set_generation(runtime->generation());
+  std::unordered_set<std::string> unseen(request->names().begin(), request->names().end());
+  for (const picker::PoolRuntime& pool : runtime->pools()) {
+    const bool wanted = Wanted(request->names(), unseen, [&](const std::string& name) {
+      return runtime->Find(name) == &pool;
+    });
+    if (wanted) FillPool(pool, runtime->generation(), clock_.Now(), response->add_pools());
+  }
+  for (const std::string& name : request->names()) {
+    if (unseen.erase(name) > 0) response->add_unknown_names(name);
+  }
+  return grpc::Status::OK;
+}
+
+grpc::Status AdminService::FillEndpoints(const v1::ListEndpointsRequest& request,
+                                         v1::ListEndpointsResponse* response) const {
+  const auto runtime = view_.runtime().Get();
+  const picker::PoolRuntime* only = nullptr;
+  if (!request.pool().empty()) {
+    only = runtime->Find(request.pool());
+    if (only == nullptr) return UnknownPool(*runtime, request.pool());
+  }
+  response->set_generation(runtime->generation());
+  *response->mutable_observed_at() = ToTimestamp(clock_.WallNow());
+  std::unordered_set<std::string> unseen(request.names().begin(), request.names().end());
+  const base::Time now = clock_.Now();
+  for (const picker::PoolRuntime& pool : runtime->pools()) {
+    if (only != nullptr && only != &pool) continue;
+    for (const auto& endpoint : pool.pool->endpoints()) {
+      const datastore::EndpointInfo& info = endpoint->info();
+      const bool wanted = Wanted(request.names(), unseen, [&](const std::string& name) {
+        return name == info.name || name == info.host_port;
+      });
+      if (!wanted) continue;
+      v1::Endpoint* out = response->add_endpoints();
+      FillEndpoint(*endpoint, pool, now, out);
+      out->set_scrape_error(SafeText(view_.ScrapeError(endpoint->id())));
+    }
+  }
+  for (const std::string& name : request.names()) {
+    if (unseen.erase(name) > 0) response->add_unknown_names(name);
+  }
+  return grpc::Status::OK;
+}
+
+grpc::Status AdminService::ListEndpoints(grpc::ServerContext*,
+                                         const v1::ListEndpointsRequest* request,
+                                         v1::ListEndpointsResponse* response) {
+  return FillEndpoints(*request, response);
+}
+
+grpc::Status AdminService::WatchEndpoints(grpc::ServerContext* context,
+                                          const v1::WatchEndpointsRequest* request,
+                                          grpc::ServerWriter<v1::ListEndpointsResponse>* writer) {
+  {
+    std::lock_guard lock(mutex_);
+    if (watches_ >= kMaxWatches) {
+      return {grpc::StatusCode::RESOURCE_EXHAUSTED,
+              std::to_string(kMaxWatches) + " watches are running already; end one of them"};
+    }
+    ++watches_;
+  }
+  const int wanted = request->interval_ms() == 0 ? 1000 : request->interval_ms();
+  const std::chrono::milliseconds interval(std::clamp(wanted, 100, 60'000));
+  grpc::Status status = grpc::Status::OK;
+  do {
+    v1::ListEndpointsResponse response;
+    status = FillEndpoints(request->list(), &response);
+    if (!status.ok() || !writer->Write(response)) break;
+  } while (WaitForNextTurn(context, interval));
+  std::lock_guard lock(mutex_);
+  --watches_;
+  if (status.ok() && ended_) status = {grpc::StatusCode::UNAVAILABLE, "inferenced is stopping"};
+  return status;
+}
+
+bool AdminService::WaitForNextTurn(grpc::ServerContext* context,
+                                   std::chrono::milliseconds interval) {
+  // The synchronous API does not tell of a cancelled call, so it is asked a few times a second.
+  constexpr std::chrono::milliseconds kSlice(100);
+  const auto end = std::chrono::steady_clock::now() + interval;
+  std::unique_lock lock(mutex_);
+  while (!ended_) {
+    const auto now = std::chrono::steady_clock::now();
+    if (now >= end) return true;
+    const auto wake = std::min<std::chrono::steady_clock::time_point>(end, now + kSlice);
+    ended_changed_.wait_until(lock, wake, [this] { return ended_; });
+    if (context->IsCancelled()) return false;
+  }
+  return false;
+}
+
+void AdminService::EndWatches() {
+  {
+    std::lock_guard lock(mutex_);
+    ended_ = true;
+  }
+  ended_changed_.notify_all();
+}
+
+grpc::Status AdminService::Pick(grpc::ServerContext*, const v1::PickRequest* request,
+                                v1::PickResponse* response) {
+  const auto runtime = view_.runtime().Get();
+  base::Rng rng(next_seed_.fetch_add(1, std::memory_order_relaxed));
+  return ToGrpc(DryRun(*runtime, *view_.daemon_config(), *request, clock_.Now(), rng, response));
+}
+
+grpc::Status AdminService::Why(grpc::ServerContext*, const v1::WhyRequest* request,
+                               v1::WhyResponse* response) {
+  if (request->request_id().empty()) {
+    return {grpc::StatusCode::INVALID_ARGUMENT, "request_id is empty"};
+  }
+  if (decisions_ != nullptr) {
+    if (const auto record = decisions_->FindDecision(request->request_id())) {
+      FillDecision(*record, *view_.runtime().Get(), response);
+      return grpc::Status::OK;
+    }
+  }
+  return {grpc::StatusCode::NOT_FOUND,
+          "no decision is remembered for request \"" + SafeText(request->request_id()) +
+              "\"; each reactor keeps its last " +
+              std::to_string(view_.daemon_config()->decision_ring.value)};
+}
+
+}  // namespace inference::admin

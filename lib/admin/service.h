@@ -1,0 +1,58 @@
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <mutex>
+
+#include "admin/daemon_info.h"
+#include "base/clock.h"
+#include "control/control_view.h"
+#include "inference/admin/v1/admin.grpc.pb.h"
+#include "picker/decision_record.h"
+
+namespace inference::admin {
+
+/// The methods of inference.admin.v1.Admin. Holds no state of its own: each call looks at the
+/// runtime that is current. Thread-safe.
+class AdminService final : public v1::Admin::Service {
+ public:
+  /// At once; one more is refused with RESOURCE_EXHAUSTED, since each holds a thread.
+  static constexpr int kMaxWatches = 12;
+
+  AdminService(const control::ControlView& view, picker::DecisionSource* decisions, DaemonInfo info,
+               const base::Clock& clock, uint64_t seed);
+
+  grpc::Status GetStatus(grpc::ServerContext*, const v1::GetStatusRequest*,
+                         v1::GetStatusResponse*) override;
+  grpc::Status ListPools(grpc::ServerContext*, const v1::ListPoolsRequest*,
+                         v1::ListPoolsResponse*) override;
+  grpc::Status ListEndpoints(grpc::ServerContext*, const v1::ListEndpointsRequest*,
+                             v1::ListEndpointsResponse*) override;
+  grpc::Status WatchEndpoints(grpc::ServerContext*, const v1::WatchEndpointsRequest*,
+                              grpc::ServerWriter<v1::ListEndpointsResponse>*) override;
+  grpc::Status Pick(grpc::ServerContext*, const v1::PickRequest*, v1::PickResponse*) override;
+  grpc::Status Why(grpc::ServerContext*, const v1::WhyRequest*, v1::WhyResponse*) override;
+
+  /// Ends the watches, now and for ever.
+  void EndWatches();
+
+ private:
+  grpc::Status FillEndpoints(const v1::ListEndpointsRequest& request,
+                             v1::ListEndpointsResponse* response) const;
+  /// False when the watch is over.
+  bool WaitForNextTurn(grpc::ServerContext* context, std::chrono::milliseconds interval);
+
+  const control::ControlView& view_;
+  picker::DecisionSource* const decisions_;
+  const DaemonInfo info_;
+  const base::Clock& clock_;
+  std::atomic<uint64_t> next_seed_;
+
+  std::mutex mutex_;
+  std::condition_variable ended_changed_;
+  bool ended_ = false;  // guarded by mutex_
+  int watches_ = 0;     // guarded by mutex_
+};
+
+}  // namespace inference::admin

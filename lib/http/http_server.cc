@@ -1,0 +1,134 @@
+#include "http/http_server.h"
+
+#include <httplib.h>
+#include <signal.h>
+
+#include <cerrno>
+#include <charconv>
+#include <system_error>
+#include <utility>
+
+namespace inference::http {
+namespace {
+
+constexpr size_t kThreads = 2;
+constexpr time_t kTimeoutSeconds = 2;  // to read a request, to write an answer
+constexpr size_t kMaxRequestBody = 1024;
+constexpr const char* kText = "text/plain; charset=utf-8";
+constexpr const char* kExposition = "text/plain; version=0.0.4; charset=utf-8";
+
+void SetSocketOptions(socket_t socket) {
+  // Not SO_REUSEPORT, httplib's default: two daemons would split the probes between them.
+  const int on = 1;
+  setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+}
+
+void Configure(httplib::Server& server, HttpServer::Handlers handlers) {
+  server.new_task_queue = [] { return new httplib::ThreadPool(kThreads); };
+  server.set_socket_options(SetSocketOptions);
+  server.set_keep_alive_max_count(1);
+  server.set_read_timeout(kTimeoutSeconds);
+  server.set_write_timeout(kTimeoutSeconds);
+  server.set_payload_max_length(kMaxRequestBody);
+
+  server.Get("/healthz", [](const httplib::Request&, httplib::Response& response) {
+    response.set_content("ok\n", kText);
+  });
+  server.Get("/readyz", [ready = std::move(handlers.ready)](const httplib::Request&,
+                                                            httplib::Response& response) {
+    const HttpServer::Readiness state = ready();
+    response.status = state.ready ? 200 : 503;
+    response.set_content((state.reason.empty() ? "ok" : state.reason) + "\n", kText);
+  });
+  server.Get("/metrics", [metrics = std::move(handlers.metrics)](const httplib::Request&,
+                                                                 httplib::Response& response) {
+    response.set_content(metrics(), kExposition);
+  });
+  server.set_error_handler([](const httplib::Request&, httplib::Response& response) {
+    if (!response.body.empty()) return;  // a handler's own 503
+    response.set_content(response.status == 404
+                             ? "not found; there are /metrics, /healthz and /readyz\n"
+                             : "refused: HTTP " + std::to_string(response.status) + "\n",
+                         kText);
+  });
+}
+
+/// The bound port, or -1 with errno set.
+int Bind(httplib::Server& server, const std::string& host, int port) {
+  errno = 0;
+  if (port == 0) return server.bind_to_any_port(host);
+  return server.bind_to_port(host, port) ? port : -1;
+}
+
+std::string Join(const std::string& host, int port) {
+  const bool v6 = host.find(':') != std::string::npos;
+  return (v6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
+}
+
+}  // namespace
+
+Result<HostPort> ParseHostPort(std::string_view address) {
+  const Status error(Code::kInvalidArgument, "\"" + std::string(address) +
+                                                 "\" is not an address; write host:port or "
+                                                 "[v6]:port");
+  const size_t colon = address.rfind(':');
+  if (colon == std::string_view::npos) return error;
+  std::string_view host = address.substr(0, colon);
+  const std::string_view digits = address.substr(colon + 1);
+  if (host.size() >= 2 && host.front() == '[' && host.back() == ']') {
+    host = host.substr(1, host.size() - 2);
+  } else if (host.find(':') != std::string_view::npos) {
+    return error;
+  }
+  HostPort out;
+  out.host = host;
+  const auto [end, fault] = std::from_chars(digits.data(), digits.data() + digits.size(), out.port);
+  if (fault != std::errc() || end != digits.data() + digits.size() || out.port < 0 ||
+      out.port > 65535) {
+    return error;
+  }
+  return out;
+}
+
+Result<std::unique_ptr<HttpServer>> HttpServer::Start(std::string_view address, Handlers handlers) {
+  auto where = ParseHostPort(address);
+  if (!where) return where.status();
+  signal(SIGPIPE, SIG_IGN);
+  auto server = std::make_unique<httplib::Server>();
+  Configure(*server, std::move(handlers));
+  std::string host = where->host.empty() ? "::" : where->host;
+  int port = Bind(*server, host, where->port);
+  if (port < 0 && where->host.empty()) {  // no IPv6 here
+    host = "0.0.0.0";
+    port = Bind(*server, host, where->port);
+  }
+  if (port < 0) {
+    const int error = errno;
+    return Status(Code::kUnavailable,
+                  "cannot listen on " + std::string(address) + " for HTTP" +
+                      (error == 0 ? "" : ": " + std::generic_category().message(error)) +
+                      "; choose another address in http.address");
+  }
+  return std::unique_ptr<HttpServer>(new HttpServer(std::move(server), Join(host, port), port));
+}
+
+HttpServer::HttpServer(std::unique_ptr<httplib::Server> server, std::string address, int port)
+    : server_(std::move(server)),
+      address_(std::move(address)),
+      port_(port),
+      thread_([this] { server_->listen_after_bind(); }) {
+  // httplib's stop() does nothing before its loop runs.
+  while (!server_->is_running()) std::this_thread::yield();
+}
+
+HttpServer::~HttpServer() {
+  Stop();
+}
+
+void HttpServer::Stop() {
+  if (!thread_.joinable()) return;
+  server_->stop();
+  thread_.join();
+}
+
+}  // namespace inference::http

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <thread>
+
+#include "inference/result.h"
+
+namespace httplib {
+class Server;
+}
+
+namespace inference::http {
+
+/// "host:port" or "[v6]:port" taken apart. An empty host means every address.
+struct HostPort {
+  std::string host;
+  int port = 0;
+};
+Result<HostPort> ParseHostPort(std::string_view address);
+
+/// Serves GET /metrics, /healthz and /readyz in plain text, for scrapers and probes. Read-only; two
+/// threads of its own, one request per connection, so that an idle keep-alive client holds no
+/// thread.
+class HttpServer {
+ public:
+  struct Readiness {
+    bool ready = false;
+    std::string reason;  // shown in the answer
+  };
+  /// Called on the server's threads, possibly at the same time.
+  struct Handlers {
+    std::function<std::string()> metrics;  // Prometheus text format 0.0.4
+    std::function<Readiness()> ready;
+  };
+
+  /// Binds `address` (port 0: any) and starts. Ignores SIGPIPE in this process: cpp-httplib writes
+  /// to sockets that the other side may have closed.
+  static Result<std::unique_ptr<HttpServer>> Start(std::string_view address, Handlers handlers);
+  ~HttpServer();
+  HttpServer(const HttpServer&) = delete;
+  HttpServer& operator=(const HttpServer&) = delete;
+
+  /// "127.0.0.1:9090": the address as bound.
+  const std::string& address() const { return address_; }
+  int port() const { return port_; }
+  /// Waits for requests under way. Idempotent; not thread-safe.
+  void Stop();
+
+ private:
+  HttpServer(std::unique_ptr<httplib::Server> server, std::string address, int port);
+
+  std::unique_ptr<httplib::Server> server_;
+  const std::string address_;
+  const int port_;
+  std::thread thread_;
+};
+
+}  // namespace inference::http

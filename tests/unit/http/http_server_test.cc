@@ -1,0 +1,128 @@
+#include "http/http_server.h"
+
+#include <httplib.h>
+
+#include <atomic>
+#include <catch2/catch.hpp>
+#include <string>
+
+namespace inference::http {
+namespace {
+
+HttpServer::Handlers Ready(bool ready, std::string reason = "") {
+  return {[] { return std::string("# HELP x y\nx 1\n"); },
+          [=] { return HttpServer::Readiness{ready, reason}; }};
+}
+
+std::unique_ptr<HttpServer> StartOrFail(std::string_view address, HttpServer::Handlers handlers) {
+  auto server = HttpServer::Start(address, std::move(handlers));
+  INFO(server.status().ToString());
+  REQUIRE(server.ok());
+  return std::move(*server);
+}
+
+TEST_CASE("addresses are taken apart") {
+  const auto v4 = ParseHostPort("127.0.0.1:9090");
+  REQUIRE(v4.ok());
+  CHECK(v4->host == "127.0.0.1");
+  CHECK(v4->port == 9090);
+  const auto v6 = ParseHostPort("[::1]:0");
+  REQUIRE(v6.ok());
+  CHECK(v6->host == "::1");
+  CHECK(v6->port == 0);
+  CHECK(ParseHostPort(":9090")->host.empty());
+  for (const char* wrong :
+       {"", "9090", "::1:9090", "localhost:", "localhost:http", "a:65536", "a:-1", "a:80x"}) {
+    CAPTURE(wrong);
+    CHECK_FALSE(ParseHostPort(wrong).ok());
+  }
+}
+
+TEST_CASE("metrics and health are served") {
+  auto server = StartOrFail("127.0.0.1:0", Ready(true));
+  CHECK(server->address() == "127.0.0.1:" + std::to_string(server->port()));
+  httplib::Client client("127.0.0.1", server->port());
+  auto metrics = client.Get("/metrics");
+  REQUIRE(metrics);
+  CHECK(metrics->status == 200);
+  CHECK(metrics->body == "# HELP x y\nx 1\n");
+  CHECK(metrics->get_header_value("Content-Type") == "text/plain; version=0.0.4; charset=utf-8");
+  auto health = client.Get("/healthz");
+  REQUIRE(health);
+  CHECK(health->status == 200);
+}
+
+TEST_CASE("readiness says why not") {
+  auto server = StartOrFail("127.0.0.1:0", Ready(false, "no manifest read yet"));
+  httplib::Client client("127.0.0.1", server->port());
+  auto ready = client.Get("/readyz");
+  REQUIRE(ready);
+  CHECK(ready->status == 503);
+  CHECK(ready->body == "no manifest read yet\n");
+  server = StartOrFail("127.0.0.1:0", Ready(true));
+  httplib::Client other("127.0.0.1", server->port());
+  auto now = other.Get("/readyz");
+  REQUIRE(now);
+  CHECK(now->status == 200);
+  CHECK(now->body == "ok\n");
+}
+
+TEST_CASE("anything else is refused") {
+  auto server = StartOrFail("127.0.0.1:0", Ready(true));
+  httplib::Client client("127.0.0.1", server->port());
+  auto missing = client.Get("/");
+  REQUIRE(missing);
+  CHECK(missing->status == 404);
+  CHECK(missing->body.find("/readyz") != std::string::npos);
+  auto posted = client.Post("/metrics", "x", "text/plain");
+  REQUIRE(posted);
+  CHECK(posted->status == 404);
+}
+
+TEST_CASE("IPv6 works where the machine has it") {
+  auto server = HttpServer::Start("[::1]:0", Ready(true));
+  if (!server) {
+    WARN("no IPv6 loopback here: " << server.status().message());
+    return;
+  }
+  CHECK((*server)->address() == "[::1]:" + std::to_string((*server)->port()));
+  httplib::Client client("::1", (*server)->port());
+  auto health = client.Get("/healthz");
+  REQUIRE(health);
+  CHECK(health->status == 200);
+}
+
+TEST_CASE("a taken port is an error that names it, not a silent share") {
+  auto first = StartOrFail("127.0.0.1:0", Ready(true));
+  auto second = HttpServer::Start(first->address(), Ready(true));
+  REQUIRE_FALSE(second.ok());
+  CHECK(second.status().message().find(first->address()) != std::string::npos);
+}
+
+TEST_CASE("stop ends the server and may be called twice") {
+  auto server = StartOrFail("127.0.0.1:0", Ready(true));
+  const int port = server->port();
+  server->Stop();
+  server->Stop();
+  httplib::Client client("127.0.0.1", port);
+  CHECK_FALSE(client.Get("/healthz"));
+}
+
+TEST_CASE("an idle connection per thread delays a probe, but not for long") {
+  auto server = StartOrFail("127.0.0.1:0", Ready(true));
+  httplib::Client idle_a("127.0.0.1", server->port());
+  httplib::Client idle_b("127.0.0.1", server->port());
+  idle_a.set_keep_alive(true);
+  idle_b.set_keep_alive(true);
+  REQUIRE(idle_a.Get("/healthz"));
+  REQUIRE(idle_b.Get("/healthz"));
+  // Both asked to keep their connection; a third client is answered at once all the same.
+  httplib::Client probe("127.0.0.1", server->port());
+  probe.set_read_timeout(1);
+  auto health = probe.Get("/healthz");
+  REQUIRE(health);
+  CHECK(health->status == 200);
+}
+
+}  // namespace
+}  // namespace inference::http
