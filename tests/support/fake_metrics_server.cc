@@ -1,4 +1,4 @@
-#include "tests/support/fake_metrics_server.h"
+#include "support/fake_metrics_server.h"
 
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
@@ -60,7 +60,7 @@ SelfSignedFiles::SelfSignedFiles() {
   char name[] = "/tmp/fake-metrics-tls-XXXXXX";
   Require(mkdtemp(name) != nullptr, "mkdtemp");
   dir_ = name;
-  EVP_PKEY* pkey = EVP_EC_gen("P-256");
+  EVP_PKEY* pkey = EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519");
   X509* x509 = X509_new();
   ASN1_INTEGER_set(X509_get_serialNumber(x509), 1);
   X509_set_version(x509, 2);
@@ -75,7 +75,7 @@ SelfSignedFiles::SelfSignedFiles() {
       X509V3_EXT_conf_nid(nullptr, nullptr, NID_subject_alt_name, "IP:127.0.0.1,IP:::1");
   X509_add_ext(x509, san, -1);
   X509_EXTENSION_free(san);
-  X509_sign(x509, pkey, EVP_sha256());
+  X509_sign(x509, pkey, nullptr);
   FILE* file = fopen(cert().c_str(), "w");
   PEM_write_X509(file, x509);
   fclose(file);

@@ -7,7 +7,7 @@
 #include <string>
 #include <thread>
 
-#include "tests/support/fake_metrics_server.h"
+#include "support/fake_metrics_server.h"
 
 namespace inference::scrape {
 namespace {
