@@ -28,6 +28,10 @@ class JsonIndex {
   /// Gives the memory back when it was made for more than `keep` bytes of text.
   void ShrinkOver(size_t keep);
 
+  /// Bytes reserved: two 32-bit numbers for each byte of text, in pages that fill only as tokens
+  /// come.
+  size_t memory() const { return capacity_ * 2 * sizeof(uint32_t); }
+
   uint32_t size() const { return count_; }
   /// The first byte of a token: one of {}[],:" or a letter, digit or minus; '\0' behind the last.
   char Kind(uint32_t token) const { return token < count_ ? data_[offsets_[token]] : '\0'; }

@@ -23,7 +23,7 @@ void PromptBuilder::Begin(const JsonIndex& index, size_t body_size, api::Inferen
   index_ = &index;
   out_ = &out;
   body_size_ = body_size;
-  text_used_ = tokens_used_ = tokens_run_ = prompt_bytes_ = assets_ = 0;
+  text_used_ = tokens_used_ = tokens_run_ = assets_ = 0;
   open_ = false;
 }
 

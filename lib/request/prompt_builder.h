@@ -27,6 +27,9 @@ class PromptBuilder {
   /// Gives back buffers of more than `keep` bytes; ends the views.
   void ShrinkOver(size_t keep);
 
+  /// Bytes of the buffers.
+  size_t memory() const { return text_capacity_ + tokens_capacity_ * sizeof(uint32_t); }
+
   /// Starts a prompt; what is added until the next start belongs to it.
   void StartPrompt();
   /// A string token's bytes, unescaped. REQUIRES: each token is taken once per request.

@@ -353,12 +353,19 @@ TEST_CASE("the parser's memory is used again, and given back after a large body"
     REQUIRE(request.pieces.size() == 1);
     CHECK(request.pieces[0].size() == 2 * half.size() + 1);
     CHECK(request.pieces[0].substr(0, 2) == "\na");
+    CHECK(parser.memory() > 16 * half.size());
     const Padded small(R"({"model":"s","prompt":["\tb",""]})");
     REQUIRE(parser.Parse(kCompletions, kJson, small.body(), request).ok());
     CHECK(request.pieces == Pieces{"\tb"});
     CHECK(request.prompts.size() == 2);
     CHECK(request.model == "s");
+    CHECK(parser.memory() <= half.size());
+    const size_t before = parser.memory();
+    REQUIRE(parser.Parse(kCompletions, kJson, small.body(), request).ok());
+    CHECK(parser.memory() == before);
+    REQUIRE(parser.Parse(kCompletions, kJson, large.body(), request).ok());
     parser.Trim();
+    CHECK(parser.memory() == 0);
     const Padded bad("{");
     CHECK_FALSE(parser.Parse(kCompletions, kJson, bad.body(), request).ok());
   }

@@ -70,6 +70,8 @@ TEST_CASE("usage of plain responses, cut anywhere") {
        {3, -1, 3, -1}},
       {R"({"data":[{"usage":{"prompt_tokens":1}}],"x":"\\","y":"\\\"","usage":{"prompt_tokens":2}})",
        {2, -1, -1, -1}},
+      {R"({"response":{"usage":{"input_tokens":3},"x":{}},"usage":{"output_tokens":4}})",
+       {3, 4, -1, -1}},
       {R"({"usage":null})", kNothing},
       {R"({"usage":[1],"model":"usage"})", kNothing},
       {R"({"usage":"{\"prompt_tokens\":1}"})", kNothing},
@@ -115,6 +117,13 @@ TEST_CASE("usage with every chunk: the last one counts") {
       "data: {\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":2,\"total_tokens\":11}}\n\n"
       "data: {\"usage\":null}\n\n";
   CHECK(ScanAllWays(ResponseKind::kSse, text) == Outcome{{9, 2, 11, 4}, 3, false});
+}
+
+TEST_CASE("each report has its own total") {
+  const std::string text =
+      "data: {\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":1}}\n\n"
+      "data: {\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":2}}\n\n";
+  CHECK(ScanAllWays(ResponseKind::kSse, text) == Outcome{{9, 2, 11, -1}, 2, false});
 }
 
 TEST_CASE("usage of streamed responses calls lies in the completed response") {
