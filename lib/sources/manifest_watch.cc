@@ -1,0 +1,200 @@
+#include "sources/manifest_watch.h"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <memory>
+#include <utility>
+
+#include "api/codes.h"
+
+namespace inference::sources {
+namespace {
+
+using std::chrono::steady_clock;
+
+api::Diagnostic Unreadable(const std::string& path, const std::string& message) {
+  return {api::Severity::kError,
+          std::string(api::codes::kUnreadable),
+          {std::make_shared<const std::string>(path), 0, 0},
+          message,
+          ""};
+}
+
+}  // namespace
+
+ManifestWatch::ManifestWatch(Options options, Sink& sink)
+    : options_(std::move(options)), sink_(sink) {}
+
+ManifestWatch::~ManifestWatch() {
+  Stop();
+}
+
+Status ManifestWatch::Start() {
+  if (Status opened = folders_.Open(); !opened.ok()) return opened;
+  thread_ = std::thread([this] { Run(); });
+  return Status::Ok();
+}
+
+void ManifestWatch::Stop() {
+  if (!thread_.joinable()) return;
+  stopping_ = true;
+  folders_.Ring();
+  thread_.join();
+}
+
+void ManifestWatch::Reload() {
+  reload_ = true;
+  folders_.Ring();
+}
+
+void ManifestWatch::Run() {
+  Look(/*force=*/true);
+  std::string fingerprint = Fingerprint();
+  base::Time next_scan = steady_clock::now() + options_.rescan;
+  base::Time first_event{}, last_event{};
+  bool pending = false;
+  while (!stopping_) {
+    const base::Time due =
+        pending ? std::min(last_event + options_.debounce, first_event + options_.max_wait)
+                : next_scan;
+    const FolderWatch::Woken woken = folders_.Wait(due - steady_clock::now());
+    if (stopping_) return;
+    const base::Time now = steady_clock::now();
+    if (woken.changed) {
+      last_event = now;
+      if (!std::exchange(pending, true)) first_event = now;
+    }
+    const bool force = reload_.exchange(false);
+    bool look = force || (pending && now >= std::min(last_event + options_.debounce,
+                                                     first_event + options_.max_wait));
+    if (!look && !pending && now >= next_scan) look = Fingerprint() != fingerprint;
+    if (look) {
+      pending = false;
+      Look(force);
+      fingerprint = Fingerprint();
+    }
+    if (look || now >= next_scan) next_scan = steady_clock::now() + options_.rescan;
+  }
+}
+
+std::string ManifestWatch::Absolute(const std::string& path) const {
+  std::error_code ignored;
+  std::filesystem::path whole = std::filesystem::path(options_.base_dir) / path;
+  if (whole.is_relative()) whole = std::filesystem::current_path(ignored) / whole;
+  return whole.string();
+}
+
+std::set<std::string> ManifestWatch::Folders() const {
+  std::set<std::string> folders;
+  for (const std::vector<std::string>* list : {&options_.paths, &options_.extra_files}) {
+    for (const std::string& path : *list) folders.merge(FoldersToWatch(Absolute(path)));
+  }
+  // Files of a folder may be links that lead elsewhere.
+  for (const std::string& path : options_.paths) {
+    const auto files = manifest::ExpandPaths({path}, options_.base_dir);
+    if (!files.ok()) continue;
+    for (const std::string& file : *files) {
+      if (std::error_code ignored; std::filesystem::is_symlink(file, ignored)) {
+        folders.merge(FoldersToWatch(Absolute(file)));
+      }
+    }
+  }
+  return folders;
+}
+
+void ManifestWatch::UpdateWatches() {
+  // Again until it stands still: a folder made before the one above it was watched sends no event.
+  std::set<std::string> folders = Folders();
+  for (int round = 0; round < 8; ++round) {
+    unwatched_ = folders_.SetFolders(folders);
+    std::set<std::string> now = Folders();
+    if (now == folders) return;
+    folders = std::move(now);
+  }
+}
+
+ManifestWatch::Content ManifestWatch::ReadOne(const std::string& path) const {
+  Result<std::string> text = manifest::ReadFile(path, options_.limits);
+  if (!text.ok()) return {path, "", text.status().message()};
+  return {path, *std::move(text), ""};
+}
+
+ManifestWatch::Reading ManifestWatch::ReadAll() const {
+  Reading reading;
+  for (const std::string& path : options_.paths) {
+    const auto files = manifest::ExpandPaths({path}, options_.base_dir);
+    if (!files.ok()) {
+      reading.missing.push_back({path, "", files.status().message()});
+      continue;
+    }
+    for (const std::string& file : *files) {
+      const bool known = std::any_of(reading.files.begin(), reading.files.end(),
+                                     [&](const Content& c) { return c.path == file; });
+      if (!known) reading.files.push_back(ReadOne(file));
+    }
+  }
+  for (const std::string& file : options_.extra_files) {
+    reading.extra.push_back(ReadOne(Absolute(file)));
+  }
+  return reading;
+}
+
+std::string ManifestWatch::Fingerprint() const {
+  std::string out;
+  const auto add = [&](const std::string& file) {
+    struct stat info{};
+    if (stat(file.c_str(), &info) != 0) {
+      out += file + " missing\n";
+      return;
+    }
+    out += fmt::format("{} {} {} {} {}.{} {}.{}\n", file, info.st_dev, info.st_ino, info.st_size,
+                       info.st_mtim.tv_sec, info.st_mtim.tv_nsec, info.st_ctim.tv_sec,
+                       info.st_ctim.tv_nsec);
+  };
+  for (const std::string& path : options_.paths) {
+    const auto files = manifest::ExpandPaths({path}, options_.base_dir);
+    if (!files.ok()) {
+      out += path + " names nothing\n";
+      continue;
+    }
+    for (const std::string& file : *files) add(file);
+  }
+  for (const std::string& file : options_.extra_files) add(Absolute(file));
+  return out;
+}
+
+void ManifestWatch::Look(bool force) {
+  UpdateWatches();  // before reading: what changes from here on is an event
+  Reading reading = ReadAll();
+  const bool same = reading == last_;
+  last_ = std::move(reading);
+  if (force || !same) Tell();
+}
+
+void ManifestWatch::Tell() const {
+  manifest::ManifestSet set;
+  api::Diagnostics diagnostics;
+  for (const Content& path : last_.missing) {
+    diagnostics.push_back(Unreadable(path.path, path.error));
+  }
+  for (const Content& file : last_.files) {
+    if (!file.error.empty()) {
+      diagnostics.push_back(Unreadable(file.path, file.error));
+      continue;
+    }
+    manifest::ReadManifests(file.path, file.text, set, diagnostics, options_.limits);
+  }
+  for (const auto& [folder, reason] : unwatched_) {
+    diagnostics.push_back({api::Severity::kWarning,
+                           std::string(api::codes::kUnreadable),
+                           {std::make_shared<const std::string>(folder), 0, 0},
+                           "the folder cannot be watched: " + reason,
+                           "changes are seen a few seconds late; see fs.inotify.max_user_watches"});
+  }
+  sink_.OnManifests(std::move(set), std::move(diagnostics));
+}
+
+}  // namespace inference::sources
