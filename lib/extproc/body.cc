@@ -18,17 +18,17 @@ void BodyBudget::Give(size_t bytes) {
   used_.fetch_sub(static_cast<int64_t>(bytes), std::memory_order_relaxed);
 }
 
-bool Body::Reserve(size_t bytes, BodyBudget& budget) {
+bool Body::Reserve(size_t bytes, BodyAccount& account) {
   const size_t have = block_ ? block_->capacity : 0;
   if (bytes <= have) return true;
   assert(!block_ || block_->refs == 1);
-  if (!budget.Take(bytes - have)) return false;
+  if (!account.Take(bytes - have)) return false;
   Block* grown = static_cast<Block*>(std::realloc(block_, sizeof(Block) + bytes + kPadding));
   if (grown == nullptr) {
-    budget.Give(bytes - have);
+    account.Give(bytes - have);
     return false;
   }
-  if (block_ == nullptr) *grown = {&budget, 0, 0, 1};
+  if (block_ == nullptr) *grown = {&account, 0, 0, 1};
   grown->capacity = bytes;
   // The padding's value never matters to a parser, but it must not be uninitialised memory.
   std::memset(grown->data() + grown->size, 0, kPadding);
@@ -36,12 +36,12 @@ bool Body::Reserve(size_t bytes, BodyBudget& budget) {
   return true;
 }
 
-bool Body::Append(std::string_view bytes, BodyBudget& budget) {
+bool Body::Append(std::string_view bytes, BodyAccount& account) {
   if (bytes.empty()) return true;
   const size_t needed = size() + bytes.size();
   if (needed > (block_ ? block_->capacity : 0)) {
     const size_t doubled = block_ ? block_->capacity * 2 : 0;
-    if (!Reserve(std::max(needed, doubled), budget) && !Reserve(needed, budget)) return false;
+    if (!Reserve(std::max(needed, doubled), account) && !Reserve(needed, account)) return false;
   }
   std::memcpy(block_->data() + block_->size, bytes.data(), bytes.size());
   block_->size = needed;
@@ -52,7 +52,7 @@ bool Body::Append(std::string_view bytes, BodyBudget& budget) {
 void Body::Release() {
   if (block_ == nullptr) return;
   if (--block_->refs == 0) {
-    block_->budget->Give(block_->capacity);
+    block_->account->Give(block_->capacity);
     std::free(block_);
   }
   block_ = nullptr;

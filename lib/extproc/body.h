@@ -7,6 +7,8 @@
 #include <string_view>
 #include <utility>
 
+#include "telemetry/counters.h"
+
 namespace inference::extproc {
 
 /// How many bytes of bodies the whole process may hold. Thread-safe.
@@ -24,6 +26,25 @@ class BodyBudget {
  private:
   const int64_t limit_;
   std::atomic<int64_t> used_{0};
+};
+
+/// One reactor's side of the budget: also counts what that reactor holds. One thread.
+class BodyAccount {
+ public:
+  BodyAccount(BodyBudget& budget, telemetry::Counter& held) : budget_(budget), held_(held) {}
+  bool Take(size_t bytes) {
+    if (!budget_.Take(bytes)) return false;
+    held_.Add(bytes);
+    return true;
+  }
+  void Give(size_t bytes) {
+    budget_.Give(bytes);
+    held_.Sub(bytes);
+  }
+
+ private:
+  BodyBudget& budget_;
+  telemetry::Counter& held_;
 };
 
 /// A request body: grows while it is received, is parsed in place (64 bytes of padding follow the
@@ -47,9 +68,9 @@ class Body {
 
   /// Makes room for `bytes` in all. False when the budget is used up.
   /// REQUIRES: no other reference.
-  bool Reserve(size_t bytes, BodyBudget& budget);
+  bool Reserve(size_t bytes, BodyAccount& account);
   /// False when the budget is used up. REQUIRES: no other reference.
-  bool Append(std::string_view bytes, BodyBudget& budget);
+  bool Append(std::string_view bytes, BodyAccount& account);
 
   const char* data() const { return block_ ? block_->data() : kNothing; }
   size_t size() const { return block_ ? block_->size : 0; }
@@ -58,7 +79,7 @@ class Body {
 
  private:
   struct Block {
-    BodyBudget* budget;
+    BodyAccount* account;
     size_t size;
     size_t capacity;  // without the padding
     uint32_t refs;

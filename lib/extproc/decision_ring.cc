@@ -5,42 +5,31 @@
 namespace inference::extproc {
 namespace {
 
-void NameEndpoints(picker::DecisionRecord& record, const datastore::Pool& pool) {
-  for (size_t i = 0; i < record.n_top; ++i) {
-    for (const auto& endpoint : pool.endpoints()) {
-      if (endpoint->id() != record.top[i].endpoint_id) continue;
-      auto& text = record.host_port[i];
-      text[endpoint->info().host_port.copy(text.data(), text.size() - 1)] = '\0';
-      break;
-    }
-  }
-}
-
 size_t HashId(std::string_view id) {
   return std::hash<std::string_view>()(id);
 }
 
 }  // namespace
 
-DecisionRing::DecisionRing(size_t capacity) : slots_(capacity), hashes_(capacity, 0) {}
+DecisionRing::DecisionRing(size_t capacity) : records_(capacity), hashes_(capacity, 0) {}
 
 picker::DecisionRecord& DecisionRing::Next() {
-  Slot& slot = slots_.empty() ? spare_ : slots_[next_ % slots_.size()];
-  slot.record = {};
-  return slot.record;
+  picker::DecisionRecord& record = records_.empty() ? unused_ : records_[next_ % records_.size()];
+  record = {};
+  return record;
 }
 
-uint64_t DecisionRing::Commit(std::shared_ptr<const datastore::Pool> pool) {
-  if (slots_.empty()) return next_++;
-  Slot& slot = slots_[next_ % slots_.size()];
-  slot.pool = std::move(pool);
-  hashes_[next_ % slots_.size()] = HashId(slot.record.request_id_view());
+uint64_t DecisionRing::Commit() {
+  if (!records_.empty()) {
+    const size_t slot = next_ % records_.size();
+    hashes_[slot] = HashId(records_[slot].request_id_view());
+  }
   return next_++;
 }
 
 void DecisionRing::Update(uint64_t handle, const Observed& observed) {
-  if (slots_.empty() || handle >= next_ || next_ - handle > slots_.size()) return;
-  picker::DecisionRecord& record = slots_[handle % slots_.size()].record;
+  if (handle >= next_ || next_ - handle > records_.size()) return;
+  picker::DecisionRecord& record = records_[handle % records_.size()];
   record.outcome = observed.outcome;
   if (observed.http_status != 0) record.http_status = observed.http_status;
   record.served_endpoint_id = observed.served_endpoint_id;
@@ -52,18 +41,13 @@ void DecisionRing::Update(uint64_t handle, const Observed& observed) {
 }
 
 std::optional<picker::DecisionRecord> DecisionRing::Find(std::string_view request_id) const {
-  if (slots_.empty()) return std::nullopt;
   // Ids longer than the record's array are remembered, and so looked for, by their beginning.
-  const std::string_view kept = request_id.substr(0, slots_[0].record.request_id.size());
+  const std::string_view kept = request_id.substr(0, picker::DecisionRecord().request_id.size());
   const size_t hash = HashId(kept);
-  const uint64_t oldest = next_ > slots_.size() ? next_ - slots_.size() : 0;
+  const uint64_t oldest = next_ > records_.size() ? next_ - records_.size() : 0;
   for (uint64_t i = next_; i > oldest; --i) {
-    const size_t index = (i - 1) % slots_.size();
-    const Slot& slot = slots_[index];
-    if (hashes_[index] != hash || slot.record.request_id_view() != kept) continue;
-    picker::DecisionRecord record = slot.record;
-    if (slot.pool) NameEndpoints(record, *slot.pool);
-    return record;
+    const size_t slot = (i - 1) % records_.size();
+    if (hashes_[slot] == hash && records_[slot].request_id_view() == kept) return records_[slot];
   }
   return std::nullopt;
 }

@@ -92,7 +92,7 @@ void Session::StartRequest(wire::Message& message) {
   if (length > context_.options.max_body_bytes) return Refuse(413, "", {}, {});
   // Without the room this may still be a small body; the bytes themselves decide.
   if (length > 0)
-    (void)pending.body.Reserve(std::min<size_t>(length, kMaxTrustedLength), context_.budget);
+    (void)pending.body.Reserve(std::min<size_t>(length, kMaxTrustedLength), context_.bodies);
 }
 
 void Session::OnRequestBody(std::string_view bytes) {
@@ -104,7 +104,7 @@ void Session::OnRequestBody(std::string_view bytes) {
   if (pending_->body.size() + bytes.size() > context_.options.max_body_bytes) {
     return Refuse(413, "", {}, {});
   }
-  if (!pending_->body.Append(bytes, context_.budget)) {
+  if (!pending_->body.Append(bytes, context_.bodies)) {
     context_.shard.body_budget_refusals.Add();
     Refuse(503, "too many request bodies are held at once; try again", {}, "rejected-saturated");
   }
@@ -220,29 +220,16 @@ void Session::Remember(const picker::PickResult& result, base::Duration took) {
   series_->Picked(std::chrono::duration<double>(took).count());
 
   picker::DecisionRecord& record = context_.ring.Next();
-  record.request_id_size = StoreText(record.request_id, request_id_);
-  record.model_size = StoreText(record.model, model_);
-  record.pool_size = StoreText(record.pool, pool_key);
+  picker::FillRecord(*context_.runtime, result, context_.scratch.decision, record);
+  record.SetRequestId(request_id_);
+  record.SetModel(model_);
   record.wall_ms = std::chrono::duration_cast<std::chrono::milliseconds>(
                        context_.clock.WallNow().time_since_epoch())
                        .count();
-  record.generation = context_.runtime->generation();
-  record.refusal = result.refusal;
   record.pick_us = static_cast<uint32_t>(std::min<int64_t>(
       std::chrono::duration_cast<std::chrono::microseconds>(took).count(), UINT32_MAX));
   record.body_bytes = pending_->body.size();
-  if (result.pool != nullptr) {
-    const scheduling::Decision& decision = context_.scratch.decision;
-    record.columns_id = result.pool->columns_id;
-    record.considered = decision.considered;
-    record.scored = decision.scored;
-    record.only_unreachable = decision.only_unreachable;
-    record.prefix_total = decision.prefix_total;
-    record.prefix_block_tokens = decision.prefix_block_tokens;
-    record.n_top = static_cast<uint8_t>(decision.n_top);
-    std::copy_n(decision.top.begin(), decision.n_top, record.top.begin());
-  }
-  record_ = context_.ring.Commit(pool_);
+  record_ = context_.ring.Commit();
   record_reactor_ = context_.reactor;
   has_record_ = true;
 }

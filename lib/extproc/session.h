@@ -59,7 +59,7 @@ struct SessionContext {
                  DecisionRing& ring, uint64_t seed, uint32_t reactor)
       : options(options),
         clock(clock),
-        budget(budget),
+        bodies(budget, shard.held_bytes),
         in_flight(in_flight),
         observed_sink(observed_sink),
         shard(shard),
@@ -68,8 +68,8 @@ struct SessionContext {
         reactor(reactor) {}
 
   const SessionOptions options;
-  const base::Clock& clock;     // only to measure how long a decision takes, and for wall time
-  BodyBudget& budget;           // shared by all reactors, thread-safe
+  const base::Clock& clock;  // only to measure how long a decision takes, and for wall time
+  BodyAccount bodies;
   InFlightTable& in_flight;     // shared by all reactors, thread-safe
   ObservedSink& observed_sink;  // thread-safe
   telemetry::Shard& shard;
