@@ -76,6 +76,7 @@ TEST_CASE("faults are refused by both readers and placed") {
       {"[\"\xED\xA0\x80\"]", 2, "the body is not valid UTF-8"},
       {"[\"\xC0\xAF\"]", 2, "the body is not valid UTF-8"},
       {"[\"\xF5\x80\x80\x80\"]", 2, "the body is not valid UTF-8"},
+      {"[\"\xF4\x90\x80\x80\"]", 2, "the body is not valid UTF-8"},
       {"[\xFF]", 1, "a byte that is not UTF-8"},
       {"[01]", 2, "this is no JSON number"},
       {"[-]", 1, "this is no JSON number"},
@@ -127,6 +128,7 @@ TEST_CASE("unescaping") {
   CHECK(unescape(R"(a\u0041\u00e9\u20AC\ud83d\ude00z)") ==
         "aA\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80z");
   CHECK(unescape(R"(\u0000)") == "\0"s);
+  CHECK(unescape(R"(\udbff\udfff)") == "\xF4\x8F\xBF\xBF");
   // Lone surrogates, as Go does.
   CHECK(unescape(R"(\ud800)") == "\xEF\xBF\xBD");
   CHECK(unescape(R"(\udc00x)") == "\xEF\xBF\xBDx");
