@@ -51,8 +51,9 @@ void ManifestWatch::Reload() {
 }
 
 void ManifestWatch::Run() {
-  Look(/*force=*/true);
+  // Taken before reading: what changes while we read must look different later.
   std::string fingerprint = Fingerprint();
+  Look(/*force=*/true);
   base::Time next_scan = steady_clock::now() + options_.rescan;
   base::Time first_event{}, last_event{};
   bool pending = false;
@@ -73,8 +74,8 @@ void ManifestWatch::Run() {
     if (!look && !pending && now >= next_scan) look = Fingerprint() != fingerprint;
     if (look) {
       pending = false;
-      Look(force);
       fingerprint = Fingerprint();
+      Look(force);
     }
     if (look || now >= next_scan) next_scan = steady_clock::now() + options_.rescan;
   }
