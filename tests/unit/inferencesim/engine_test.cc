@@ -250,6 +250,19 @@ TEST_CASE("out of blocks the youngest is preempted and finishes later") {
   CHECK(bench.engine.stats().request_preemptions.count() == 2);
 }
 
+TEST_CASE("a preempted sequence comes back before those that arrived later") {
+  EngineConfig config = Small();
+  config.num_gpu_blocks = 10;
+  config.max_num_seqs = 2;
+  Bench bench(config);
+  const uint64_t elder = bench.Submit(Prompt(12, 'a'), 20);
+  bench.Submit(Prompt(12, 'b'), 20);
+  bench.Submit(Prompt(4, 'c'), 1);  // would fit beside the elder
+  bench.RunAll();
+  CHECK(bench.engine.stats().preemptions >= 1);
+  CHECK(bench.finished.front() == elder);
+}
+
 TEST_CASE("a long prompt is computed in pieces of the token budget") {
   EngineConfig config = Small();
   config.max_num_batched_tokens = 16;
@@ -296,6 +309,16 @@ TEST_CASE("an adapter costs its load once, until its slot went to another") {
   CHECK(ttft("a") == milliseconds(514));
   // The page keeps all label sets that there ever were.
   CHECK(bench.engine.lora().series().size() >= 3);
+}
+
+TEST_CASE("a running adapter keeps its slot, an idle one goes") {
+  LoraSlots slots(2);
+  CHECK(slots.AddRunning("a"));
+  CHECK(slots.AddRunning("b"));
+  slots.RemoveRunning("b");
+  CHECK(slots.AddRunning("c"));
+  CHECK(slots.resident("a"));
+  CHECK_FALSE(slots.resident("b"));
 }
 
 TEST_CASE("an abort frees slot and blocks at once, running or waiting") {
