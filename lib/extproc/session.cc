@@ -69,7 +69,7 @@ void Session::OnMessage(wire::Message& message) {
   context_.shard.messages_in.Add();
   // Kinds that we don't know are newer than we are; the peer may send them beside the others.
   if (state_ >= State::kDrain || message.kind == wire::Kind::kNone) return;
-  if (state_ == State::kIdle) First(message);
+  if (role_ == Role::kUnknown) First(message);
   if (state_ >= State::kDrain) return;
   switch (message.kind) {
     case wire::Kind::kRequestHeaders:
