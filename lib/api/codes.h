@@ -5,6 +5,7 @@
 
 // The diagnostic codes, in one place. A code is never reused for another meaning.
 // INF00xx: the text itself. INF01xx: one object. INF02xx: objects together. INF03xx: plugins.
+// INF07xx: what a user says about an engine's metrics.
 namespace inference::api::codes {
 
 inline constexpr std::string_view kUnreadable = "INF0001";
@@ -43,6 +44,10 @@ inline constexpr std::string_view kUnknownParameter = "INF0303";
 inline constexpr std::string_view kParameterType = "INF0304";
 inline constexpr std::string_view kParameterRange = "INF0305";
 inline constexpr std::string_view kParameterMissing = "INF0306";
+
+inline constexpr std::string_view kBadEngine = "INF0701";
+inline constexpr std::string_view kBadMetric = "INF0702";
+inline constexpr std::string_view kEngineName = "INF0703";
 inline constexpr std::string_view kPluginReference = "INF0307";
 inline constexpr std::string_view kPluginCombination = "INF0308";
 inline constexpr std::string_view kPluginWithoutEffect = "INF0309";
