@@ -40,12 +40,12 @@ constexpr auto kCodes = std::to_array<CodeInfo>({
     {kParameterType, "parameter-type", "a plugin parameter of the wrong type"},
     {kParameterRange, "parameter-range", "a plugin parameter outside its range"},
     {kParameterMissing, "parameter-missing", "a required plugin parameter is missing"},
-    {kBadEngine, "bad-engine", "a map of an engine's metrics that makes no sense"},
-    {kBadMetric, "bad-metric", "a metric name that cannot be read"},
-    {kEngineName, "engine-name", "an engine's name that is reserved or taken"},
     {kPluginReference, "plugin-reference", "a reference to a plugin that is not there or not of that kind"},
     {kPluginCombination, "plugin-combination", "plugins or profiles that do not work together"},
     {kPluginWithoutEffect, "plugin-without-effect", "a plugin that changes nothing here"},
+    {kBadEngine, "bad-engine", "a map of an engine's metrics that makes no sense"},
+    {kBadMetric, "bad-metric", "a metric name that cannot be read"},
+    {kEngineName, "engine-name", "an engine's name that is reserved or taken"},
 });
 
 }  // namespace

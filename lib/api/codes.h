@@ -44,13 +44,13 @@ inline constexpr std::string_view kUnknownParameter = "INF0303";
 inline constexpr std::string_view kParameterType = "INF0304";
 inline constexpr std::string_view kParameterRange = "INF0305";
 inline constexpr std::string_view kParameterMissing = "INF0306";
+inline constexpr std::string_view kPluginReference = "INF0307";
+inline constexpr std::string_view kPluginCombination = "INF0308";
+inline constexpr std::string_view kPluginWithoutEffect = "INF0309";
 
 inline constexpr std::string_view kBadEngine = "INF0701";
 inline constexpr std::string_view kBadMetric = "INF0702";
 inline constexpr std::string_view kEngineName = "INF0703";
-inline constexpr std::string_view kPluginReference = "INF0307";
-inline constexpr std::string_view kPluginCombination = "INF0308";
-inline constexpr std::string_view kPluginWithoutEffect = "INF0309";
 
 struct CodeInfo {
   std::string_view code;
