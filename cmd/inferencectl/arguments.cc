@@ -183,7 +183,7 @@ Result<Arguments> ParseArguments(int argc, const char* const* argv,
     CLI::App* sub = app.add_subcommand(std::string(verb.name));
     sub->set_help_flag("");
     sub->fallthrough();
-    sub->allow_extras(false);
+    sub->allow_extras();
     for (const OptionRow& option : Options()) {
       if (!option.verbs.empty() && Takes(verb, option)) AddOption(*sub, option, values);
     }

@@ -78,17 +78,18 @@ void AdminServer::Stop() {
   while (write(wake_.get(), &one, sizeof one) < 0 && errno == EINTR) {
   }
   acceptor_.join();
+  listener_.reset();
   service_->EndWatches();
   server_->Shutdown(std::chrono::system_clock::now() + std::chrono::seconds(1));
   server_->Wait();
 }
 
 void AdminServer::AcceptLoop() {
-  pollfd fds[2] = {{wake_.get(), POLLIN, 0}, {listener_.fd(), POLLIN, 0}};
+  pollfd fds[2] = {{wake_.get(), POLLIN, 0}, {listener_->fd(), POLLIN, 0}};
   while (true) {
     if (poll(fds, 2, -1) < 0 && errno != EINTR) return;
     if (fds[0].revents != 0) return;
-    const int fd = listener_.Accept();
+    const int fd = listener_->Accept();
     if (fd >= 0) {
       grpc::AddInsecureChannelFromFd(server_.get(), fd);
     } else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {

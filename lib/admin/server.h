@@ -1,8 +1,8 @@
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -50,7 +50,7 @@ class AdminServer {
               std::unique_ptr<grpc::Server> server);
   void AcceptLoop();
 
-  UnixListener listener_;
+  std::optional<UnixListener> listener_;
   Fd wake_;  // eventfd: written once, to stop
   std::unique_ptr<AdminService> service_;
   std::unique_ptr<grpc::Server> server_;

@@ -177,6 +177,9 @@ Answer RunPick(Invocation& run) {
   auto client = run.Connect();
   if (!client) return client.status();
   auto pick = (*client)->Pick(request);
+  if (!pick && pick.status().code() == Code::kResourceExhausted) {  // larger than limits allow
+    return {ExitCode::kBadInput, pick.status()};
+  }
   if (!pick) return pick.status();
   if (run.format() == "json") {
     Json out = Envelope("Pick", run.world.clock.WallNow(), run.Server());

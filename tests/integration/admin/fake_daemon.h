@@ -1,0 +1,83 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "admin/daemon_info.h"
+#include "admin/server.h"
+#include "base/clock.h"
+#include "control/control_view.h"
+#include "picker/decision_record.h"
+#include "picker/runtime.h"
+
+namespace inference::tests {
+
+/// A folder of its own under TMPDIR, gone with it.
+class TempFolder {
+ public:
+  TempFolder();
+  ~TempFolder();
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+/// What control would show, built by hand: pool llm/qwen3 with gpu-1 to gpu-4, and the empty pool
+/// llm/empty. gpu-1 idle, gpu-2 busy, gpu-3 unreachable, gpu-4 never scraped.
+class FakeView final : public control::ControlView {
+ public:
+  explicit FakeView(base::Time now);
+
+  const control::RuntimeHolder& runtime() const override { return *runtime_; }
+  control::ConfigStatus config_status() const override;
+  std::shared_ptr<const api::DaemonConfig> daemon_config() const override { return config_; }
+  std::string ScrapeError(uint32_t endpoint_id) const override;
+
+  datastore::Endpoint& endpoint(const std::string& name) { return *endpoints_.at(name); }
+  void SetStatus(control::ConfigStatus status);
+
+ private:
+  std::map<std::string, std::shared_ptr<datastore::Endpoint>> endpoints_;
+  std::shared_ptr<api::DaemonConfig> config_;
+  std::unique_ptr<control::RuntimeHolder> runtime_;
+  mutable std::mutex mutex_;
+  control::ConfigStatus status_;  // guarded by mutex_
+};
+
+class FakeDecisions final : public picker::DecisionSource {
+ public:
+  std::optional<picker::DecisionRecord> FindDecision(std::string_view request_id) override;
+  void Add(const picker::DecisionRecord& record);
+
+ private:
+  std::mutex mutex_;
+  std::vector<picker::DecisionRecord> records_;  // guarded by mutex_
+};
+
+/// A record of a request that gpu-1 served, as the data plane would have written it.
+picker::DecisionRecord ServedRecord(FakeView& view, const std::string& request_id);
+picker::DecisionRecord RefusedRecord(const std::string& request_id);
+
+/// All of it, served on a socket in a folder of its own.
+class FakeDaemon {
+ public:
+  FakeDaemon();
+  std::string address() const { return "unix://" + folder_.path() + "/admin.sock"; }
+  std::string socket_path() const { return folder_.path() + "/admin.sock"; }
+  const std::string& folder() const { return folder_.path(); }
+
+ private:
+  TempFolder folder_;
+
+ public:
+  FakeView view;
+  FakeDecisions decisions;
+  std::unique_ptr<admin::AdminServer> server;
+};
+
+}  // namespace inference::tests

@@ -1,0 +1,259 @@
+#include "inferencectl/app.h"
+
+#include <catch2/catch.hpp>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <sstream>
+
+#include "inferencectl/envelope.h"
+
+namespace inference::ctl {
+namespace {
+
+class FixedClock final : public base::Clock {
+ public:
+  base::Time Now() const override { return base::FromNanos(1); }
+  base::WallTime WallNow() const override {
+    return base::WallTime(std::chrono::seconds(1'768'209'243));
+  }
+};
+
+struct Outcome {
+  int code;
+  std::string out, err;
+};
+
+Outcome Run(std::vector<const char*> words, std::map<std::string, std::string> environment = {}) {
+  std::ostringstream out, err;
+  std::istringstream in;
+  FixedClock clock;
+  World world{out, err, in,
+              [&](const char* name) -> const char* {
+                const auto found = environment.find(name);
+                return found == environment.end() ? nullptr : found->second.c_str();
+              },
+              clock};
+  words.insert(words.begin(), "inferencectl");
+  const int code = RunApp(static_cast<int>(words.size()), words.data(), world);
+  return {code, out.str(), err.str()};
+}
+
+struct Folder {
+  Folder() {
+    std::string name = (std::filesystem::temp_directory_path() / "ctl-test-XXXXXX").string();
+    REQUIRE(mkdtemp(name.data()) != nullptr);
+    path = name;
+  }
+  ~Folder() { std::filesystem::remove_all(path); }
+  std::string Write(const std::string& name, const std::string& text) const {
+    std::ofstream(path + "/" + name) << text;
+    return path + "/" + name;
+  }
+  std::string path;
+};
+
+constexpr const char* kPool = R"(apiVersion: inference.networking.k8s.io/v1
+kind: InferencePool
+metadata: {name: qwen3, namespace: llm}
+spec:
+  selector: {matchLabels: {app: vllm}}
+  targetPorts: [{number: 8000}]
+  endpointPickerRef: {name: epp, port: {number: 9002}}
+)";
+constexpr const char* kSet = R"(apiVersion: inferenced.dev/v1alpha1
+kind: EndpointSet
+metadata: {name: rack, namespace: llm, labels: {app: vllm}}
+spec:
+  endpoints: [{name: gpu-1, address: 10.0.0.1}]
+)";
+
+TEST_CASE("wrong command lines are told in one line, with what was meant, and 2") {
+  struct Case {
+    std::vector<const char*> words;
+    const char* says;
+  };
+  const std::vector<Case> cases{
+      {{"statsu"}, "unknown command \"statsu\"; did you mean \"status\"? (exit 2)\n"},
+      {{"drain"}, "unknown command \"drain\""},
+      {{}, "no command given"},
+      {{"status", "--sever", "x"}, "did you mean \"--server\"?"},
+      {{"get", "endpoints", "--watchh"}, "did you mean \"--watch\"?"},
+      {{"status", "--pool", "x"}, "unknown option \"--pool\" for status"},
+      {{"status", "extra"}, "unexpected argument \"extra\" for status"},
+      {{"status", "-o", "jsn"}, "is not one of table, json; did you mean \"json\"?"},
+      {{"status", "--timeout", "5"}, "is not a duration"},
+      {{"status", "--server"}, "--server"},
+      {{"get"}, "get needs pools|endpoints"},
+      {{"get", "endpoitns"}, "did you mean \"endpoints\"?"},
+      {{"get", "endpoints", "-w", "--interval", "1ms"}, "--interval"},
+      {{"get", "pools", "-w"}, "--watch is for endpoints"},
+      {{"pick"}, "needs --model"},
+      {{"pick", "-m", "a", "--prompt", "x", "--tokens", "3"}, "give one of"},
+      {{"pick", "-m", "a", "--tokens", "none"}, "--tokens"},
+      {{"pick", "-m", "a", "-H", "nothing"}, "is not NAME=VALUE"},
+      {{"why"}, "why needs REQUEST-ID"},
+      {{"why", "a", "b"}, "unexpected argument \"b\""},
+      {{"validate"}, "-f PATH"},
+      {{"help", "exit-cods"}, "did you mean \"exit-codes\"?"},
+      {{"status", "\xff"}, "UTF-8"},
+  };
+  for (const Case& c : cases) {
+    const Outcome ran = Run(c.words);
+    CAPTURE(c.says, ran.err);
+    CHECK(ran.code == 2);
+    CHECK(ran.out.empty());
+    CHECK(ran.err.find(c.says) != std::string::npos);
+    CHECK(std::count(ran.err.begin(), ran.err.end(), '\n') == 1);
+  }
+}
+
+TEST_CASE("a failure in a machine format is a document of kind Error") {
+  const Outcome ran = Run({"statsu", "-o", "json"});
+  CHECK(ran.code == 2);
+  CHECK(ran.out == R"({
+  "apiVersion": "cli.inferenced.dev/v1",
+  "kind": "Error",
+  "metadata": {
+    "generatedAt": "2026-01-12T09:14:03Z"
+  },
+  "code": "usage",
+  "exitCode": 2,
+  "message": "unknown command \"statsu\"; did you mean \"status\"?",
+  "details": {
+    "status": "INVALID_ARGUMENT"
+  },
+  "retryable": false
+}
+)");
+  const Outcome watch = Run({"get", "endpoints", "-w", "-o", "json"});
+  CHECK(watch.code == 2);
+  CHECK(watch.err.find("use -o jsonl") != std::string::npos);
+  CHECK(Json::parse(Run({"status", "--nope", "--output=json"}).out)["kind"] == "Error");
+  CHECK(Json::parse(Run({"nope"}, {{"INFERENCECTL_OUTPUT", "json"}}).out)["kind"] == "Error");
+}
+
+TEST_CASE("help is short or long, before or after the verb") {
+  const Outcome brief = Run({"-h"});
+  const Outcome full = Run({"--help"});
+  CHECK(brief.code == 0);
+  CHECK(full.code == 0);
+  CHECK(brief.out.size() < full.out.size());
+  CHECK(Run({"get", "--help"}).out == Run({"help", "get"}).out);
+  CHECK(Run({"get", "-h"}).out.size() < Run({"get", "--help"}).out.size());
+  CHECK(Run({"help", "exit-codes"}).out.find("  70") != std::string::npos);
+  CHECK(Run({"help", "environment"}).out.find("INFERENCECTL_SERVER") != std::string::npos);
+  CHECK(Json::parse(Run({"help", "-o", "json"}).out)["item"]["verbs"].size() == 7);
+  CHECK(Json::parse(Run({"help", "exit-codes", "-o", "json"}).out)["items"][0]["code"] == 0);
+}
+
+TEST_CASE("version") {
+  CHECK(Run({"version"}).out.find("inferencectl ") == 0);
+  CHECK(Run({"--version"}).out == Run({"version"}).out);
+  CHECK(Json::parse(Run({"version", "-o", "json"}).out)["kind"] == "Version");
+}
+
+TEST_CASE("global options stand before or after the verb, and beat the environment") {
+  for (const auto& words : std::vector<std::vector<const char*>>{
+           {"--server", "unix:///a/b", "status"}, {"status", "--server", "unix:///a/b"}}) {
+    const Outcome ran = Run(words, {{"INFERENCECTL_SERVER", "unix:///c/d"}});
+    CHECK(ran.code == 4);
+    CHECK(ran.err.find("unix:///a/b") != std::string::npos);
+  }
+  CHECK(Run({"status"}, {{"INFERENCECTL_SERVER", "unix:///c/d"}}).err.find("unix:///c/d") !=
+        std::string::npos);
+  CHECK(Run({"status"}, {{"INFERENCECTL_TIMEOUT", "soon"}}).code == 2);
+}
+
+TEST_CASE("validate: good files") {
+  Folder folder;
+  const std::string pool = folder.Write("pool.yaml", kPool);
+  const std::string set = folder.Write("set.yaml", kSet);
+  const Outcome ran = Run({"validate", "-f", pool.c_str(), "-f", set.c_str()});
+  CAPTURE(ran.out);
+  CHECK(ran.code == 0);
+  CHECK(ran.out.empty());
+  CHECK(ran.err == "0 errors, 0 warnings in 2 files (2 objects)\n");
+  CHECK(Run({"validate", "-f", folder.path.c_str(), "-q"}).err.empty());
+}
+
+TEST_CASE("validate: findings have a position, a line and a caret; the exit code is 1") {
+  Folder folder;
+  std::string text = kPool;
+  text.replace(text.find("name: epp"), 9, "nmae: epp");
+  const std::string pool = folder.Write("pool.yaml", text);
+  const std::string set = folder.Write("set.yaml", kSet);
+  const Outcome ran = Run({"validate", pool.c_str(), set.c_str()});
+  CAPTURE(ran.out);
+  CHECK(ran.code == 1);
+  CHECK(ran.out.find("┌─ " + pool + ":7:23") != std::string::npos);
+  CHECK(ran.out.find("7│   endpointPickerRef: {nmae: epp") != std::string::npos);
+  CHECK(ran.out.find(" │                       ^\n") != std::string::npos);
+  const Outcome brief = Run({"validate", pool.c_str(), set.c_str(), "-o", "short"});
+  CHECK(brief.code == 1);
+  CHECK(brief.out.find(pool + ":7:22: error: ") == 0);
+  CHECK(brief.out.find("\n" + pool + ":7:23: error: ") != std::string::npos);
+  const Outcome json = Run({"validate", pool.c_str(), set.c_str(), "-o", "json"});
+  CHECK(json.code == 1);
+  const Json report = Json::parse(json.out);
+  CHECK(report["kind"] == "ValidationReport");
+  CHECK(report["summary"]["files"] == 2);
+  CHECK(report["findings"][0]["line"] == 7);
+  CHECK(report["findings"][1]["column"] == 23);
+}
+
+TEST_CASE("validate: warnings fail only when asked") {
+  Folder folder;
+  const std::string pool = folder.Write("pool.yaml", kPool);  // selects nothing: a warning
+  CHECK(Run({"validate", pool.c_str()}).code == 0);
+  CHECK(Run({"validate", pool.c_str(), "--fail-on", "warning"}).code == 1);
+  CHECK(Run({"validate", pool.c_str()}).err == "0 errors, 1 warning in 1 file (1 object)\n");
+}
+
+TEST_CASE("validate: input that can't be judged is 3") {
+  Folder folder;
+  const std::string empty = folder.Write("empty.yaml", "# nothing\n");
+  CHECK(Run({"validate", empty.c_str()}).code == 3);
+  CHECK(Run({"validate", empty.c_str(), "--allow-empty"}).code == 0);
+  CHECK(Run({"validate", "-f", "/nonexistent.yaml"}).code == 3);
+  const std::string broken = folder.Write("broken.yaml", "a: [\n");
+  CHECK(Run({"validate", broken.c_str()}).code == 3);
+  CHECK(Run({"validate", broken.c_str(), "-o", "json"}).code == 3);
+}
+
+TEST_CASE("validate: configurations are known by their kind, plugins are checked") {
+  Folder folder;
+  const std::string good = folder.Write("picker.yaml", R"(apiVersion: llm-d.ai/v1alpha1
+kind: EndpointPickerConfig
+plugins:
+- type: queue-scorer
+schedulingProfiles:
+- name: default
+  plugins: [{pluginRef: queue-scorer, weight: 2}]
+)");
+  const Outcome fine = Run({"validate", good.c_str()});
+  CAPTURE(fine.out);
+  CHECK(fine.code == 0);
+  const std::string bad = folder.Write("picker2.yaml", R"(apiVersion: llm-d.ai/v1alpha1
+kind: EndpointPickerConfig
+plugins:
+- type: queue-scorerr
+schedulingProfiles:
+- name: default
+  plugins: [{pluginRef: queue-scorerr}]
+)");
+  const Outcome ran = Run({"validate", bad.c_str(), "-o", "short"});
+  CHECK(ran.code == 1);
+  CHECK(ran.out.find(bad + ":4:") != std::string::npos);
+  const std::string daemon = folder.Write("daemon.yaml", R"(apiVersion: inferenced.dev/v1alpha1
+kind: DaemonConfig
+listeners: [{address: "127.0.0.1:0"}]
+)");
+  const Outcome config = Run({"validate", daemon.c_str()});
+  CAPTURE(config.out);
+  CHECK(config.code == 0);
+}
+
+}  // namespace
+}  // namespace inference::ctl

@@ -1,0 +1,58 @@
+#include <catch2/catch.hpp>
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+#include <string>
+
+#include "inferencectl/exit_code.h"
+#include "inferencectl/option_table.h"
+
+namespace inference::ctl {
+namespace {
+
+std::string ManPage(const std::string& name) {
+  std::ifstream file(std::string(TEST_SOURCE_DIR) + "/man/" + name);
+  REQUIRE(file);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+bool Has(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+TEST_CASE("the man page has every verb, option, variable and exit code") {
+  const std::string page = ManPage("inferencectl.1");
+  for (const VerbRow& verb : Verbs()) {
+    CAPTURE(verb.name);
+    CHECK(Has(page, ".It Cm " + std::string(verb.name)));
+  }
+  for (const OptionRow& option : Options()) {
+    CAPTURE(option.name);
+    const std::string spelled = "Fl -" + std::string(option.name);
+    const std::string item = option.letter == 0
+                                 ? ".It " + spelled
+                                 : std::string(".It Fl ") + option.letter + " , " + spelled;
+    CHECK(Has(page, item));
+    if (!option.env.empty()) CHECK(Has(page, ".It Ev " + std::string(option.env)));
+  }
+  for (const ExitCodeRow& row : kExitCodes) {
+    CHECK(Has(page, ".It " + std::to_string(static_cast<int>(row.code)) + "\n"));
+  }
+}
+
+TEST_CASE("man pages are clean") {
+  if (std::system("command -v mandoc >/dev/null") != 0) {
+    WARN("mandoc is not installed");
+    return;
+  }
+  for (const char* name : {"inferencectl.1", "inferenced.8", "inferenced.yaml.5"}) {
+    CAPTURE(name);
+    // From the folder, so that the pages find each other.
+    const std::string command =
+        "cd " + std::string(TEST_SOURCE_DIR) + "/man && mandoc -Tlint -Wstyle " + name;
+    CHECK(std::system(command.c_str()) == 0);
+  }
+}
+
+}  // namespace
+}  // namespace inference::ctl

@@ -1,0 +1,107 @@
+#include "inferencectl/option_table.h"
+
+#include <catch2/catch.hpp>
+#include <set>
+#include <string>
+
+#include "base/text.h"
+#include "inferencectl/exit_code.h"
+#include "inferencectl/help.h"
+
+namespace inference::ctl {
+namespace {
+
+TEST_CASE("no verb takes two options of one name or letter") {
+  for (const VerbRow& verb : Verbs()) {
+    std::set<std::string> seen;
+    for (const OptionRow& option : Options()) {
+      if (!Takes(verb, option)) continue;
+      CAPTURE(verb.name, option.name);
+      CHECK(seen.insert("--" + std::string(option.name)).second);
+      if (option.letter != 0) CHECK(seen.insert(std::string("-") + option.letter).second);
+    }
+  }
+}
+
+TEST_CASE("every row is documented and makes sense") {
+  for (const OptionRow& option : Options()) {
+    CAPTURE(option.name);
+    CHECK(option.doc.size() > 10);
+    CHECK(option.doc.back() != '.');  // help adds it
+    for (std::string_view verb : base::SplitTrimmed(option.verbs, ' ')) {
+      CAPTURE(verb);
+      CHECK(FindVerb(verb) != nullptr);
+    }
+    if (option.argument.empty()) {
+      CHECK(option.fallback.empty());
+      CHECK(option.choices.empty());
+      CHECK_FALSE(option.repeatable);
+    }
+    if (!option.choices.empty() && !option.fallback.empty()) {
+      const auto choices = base::SplitTrimmed(option.choices, '|');
+      CHECK(std::count(choices.begin(), choices.end(), option.fallback) == 1);
+    }
+  }
+  std::set<std::string_view> names;
+  for (const VerbRow& verb : Verbs()) {
+    CAPTURE(verb.name);
+    CHECK(names.insert(verb.name).second);
+    CHECK_FALSE(verb.summary.empty());
+    CHECK(verb.description.size() > 20);
+    CHECK(verb.examples.find("inferencectl " + std::string(verb.name)) == 0);
+    CHECK(verb.run != nullptr);
+    CHECK((verb.max_operands == 0) == verb.operands.empty());
+  }
+}
+
+TEST_CASE("help names every verb and option") {
+  const std::string program = ProgramHelp(false);
+  for (const VerbRow& verb : Verbs()) {
+    CHECK(program.find("  " + std::string(verb.name)) != std::string::npos);
+    const std::string help = VerbHelp(verb, false);
+    const std::string brief = VerbHelp(verb, true);
+    CHECK(brief.size() < help.size());
+    for (const OptionRow& option : Options()) {
+      if (!Takes(verb, option)) continue;
+      CAPTURE(verb.name, option.name);
+      CHECK(help.find("--" + std::string(option.name)) != std::string::npos);
+    }
+  }
+}
+
+TEST_CASE("help fits 80 columns") {
+  std::string all = ProgramHelp(false) + ProgramHelp(true) + TopicHelp("exit-codes") +
+                    TopicHelp("environment") + TopicHelp("formatting");
+  for (const VerbRow& verb : Verbs()) all += VerbHelp(verb, false) + VerbHelp(verb, true);
+  for (std::string_view line : base::SplitTrimmed(all, '\n')) {
+    CAPTURE(line);
+    CHECK(line.size() <= 82);  // "×" and the like are two bytes
+  }
+}
+
+TEST_CASE("the description lists what the table has") {
+  const Json all = DescribeCommandLine();
+  CHECK(all["verbs"].size() == Verbs().size());
+  CHECK(all["exitCodes"].size() == kExitCodes.size());
+  size_t options = all["options"].size();
+  for (const auto& verb : all["verbs"]) options += verb["options"].size();
+  size_t expected = 0;
+  for (const OptionRow& option : Options()) {
+    expected += option.verbs.empty() ? 1 : base::SplitTrimmed(option.verbs, ' ').size();
+  }
+  CHECK(options == expected);
+}
+
+TEST_CASE("exit codes are those that scripts know") {
+  CHECK(ExitCodeOf(Code::kNotFound) == ExitCode::kNo);
+  CHECK(ExitCodeOf(Code::kInvalidArgument) == ExitCode::kBadInput);
+  CHECK(ExitCodeOf(Code::kUnavailable) == ExitCode::kUnreachable);
+  CHECK(ExitCodeOf(Code::kPermissionDenied) == ExitCode::kUnreachable);
+  CHECK(ExitCodeOf(Code::kDeadlineExceeded) == ExitCode::kTimeout);
+  CHECK(ExitCodeOf(Code::kInternal) == ExitCode::kInternal);
+  std::set<int> seen;
+  for (const ExitCodeRow& row : kExitCodes) CHECK(seen.insert(static_cast<int>(row.code)).second);
+}
+
+}  // namespace
+}  // namespace inference::ctl
