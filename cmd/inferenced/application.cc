@@ -3,10 +3,12 @@
 #include <poll.h>
 #include <spdlog/spdlog.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <csignal>
+#include <filesystem>
 #include <iostream>
 #include <memory>
 #include <optional>
@@ -72,6 +74,14 @@ int DumpConfig(const std::string& path) {
   return 0;
 }
 
+// So that the default socket works on a fresh machine. What can't be made, bind reports.
+void MakeSocketFolder(const std::string& address) {
+  constexpr std::string_view kUnix = "unix://";
+  if (!address.starts_with(kUnix)) return;
+  const auto folder = std::filesystem::path(address.substr(kUnix.size())).parent_path();
+  mkdir(folder.c_str(), 0750);
+}
+
 /// The daemon: parts in the order they start; they stop in reverse.
 class Daemon {
  public:
@@ -114,6 +124,7 @@ Status Daemon::StartDataPlane() {
   options.decision_ring = static_cast<size_t>(*config->decision_ring);
   options.trust_priority_headers = *config->trust_priority_headers;
   options.endpoint_header = *config->endpoint_header;
+  for (const auto& listener : options.listeners) MakeSocketFolder(*listener.address);
   data_plane_ =
       std::make_unique<inference::extproc::Server>(options, controller_.runtime(), clock_);
   return data_plane_->Start();

@@ -14,7 +14,7 @@ enum class Severity { kError, kWarning, kInfo };
 /// One finding about what somebody wrote.
 struct Diagnostic {
   Severity severity = Severity::kError;
-  std::string code;     // "INF0104"; never reused for another meaning
+  std::string code;  // "INF0104"; never reused for another meaning
   Origin origin;
   std::string message;  // what is wrong here; lower case, no trailing period
   std::string note;     // what will happen, or what to do; may be empty

@@ -16,8 +16,8 @@ struct Header {
 
 enum class CallKind : uint8_t { kChatCompletions, kCompletions, kEmbeddings, kResponses, kOther };
 
-/// One inference request as plugins see it. All views point into buffers that outlive the pick and no
-/// more: whoever keeps something copies it. Nothing here is to be trusted.
+/// One inference request as plugins see it. All views point into buffers that outlive the pick and
+/// no more: whoever keeps something copies it. Nothing here is to be trusted.
 struct InferenceRequest {
   /// One prompt (a batch of completions has several): a run of `pieces`.
   struct Prompt {

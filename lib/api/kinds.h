@@ -10,8 +10,8 @@
 #include "api/origin.h"
 #include "api/value.h"
 
-// The manifest kinds as plain values. Reading and checking them is the manifest room's work; whoever
-// holds one of these may assume that it is valid.
+// The manifest kinds as plain values. Reading and checking them is the manifest room's work;
+// whoever holds one of these may assume that it is valid.
 namespace inference::api {
 
 using Labels = std::map<std::string, std::string, std::less<>>;
@@ -38,9 +38,9 @@ struct InferencePool {
     Origin origin;
   };
   ObjectMeta meta;
-  Labels match_labels;                 // ANDed; 1..64
+  Labels match_labels;                   // ANDed; 1..64
   std::vector<Field<int>> target_ports;  // 1..8, unique, 1..65535
-  std::string app_protocol = "http";   // http | kubernetes.io/h2c
+  std::string app_protocol = "http";     // http | kubernetes.io/h2c
   std::optional<PickerRef> picker_ref;
 };
 
@@ -48,9 +48,9 @@ struct InferencePool {
 /// labels of the set merged with those of the endpoint (the endpoint's win), in the same namespace.
 struct EndpointSet {
   struct Endpoint {
-    std::string name;              // unique in the set; DNS-1123 subdomain
-    std::string address;           // IPv4 or IPv6 literal; empty when `dns` is set
-    std::string dns;               // host name, looked up again while running
+    std::string name;               // unique in the set; DNS-1123 subdomain
+    std::string address;            // IPv4 or IPv6 literal; empty when `dns` is set
+    std::string dns;                // host name, looked up again while running
     std::vector<Field<int>> ports;  // empty: the pool's targetPorts
     Labels labels;
     Labels annotations;
@@ -65,7 +65,7 @@ struct PluginSpec {
   std::string name;  // defaults to type
   std::string type;
   Value parameters;
-  Origin origin;       // of the plugin entry
+  Origin origin;  // of the plugin entry
   Origin type_origin;
 };
 
@@ -107,13 +107,14 @@ struct ScrapeConfig {
   Field<std::chrono::nanoseconds> stale_after{std::chrono::seconds(2)};
   Field<std::string> scheme{std::string("http")};  // http | https
   Field<std::string> path{std::string("/metrics")};
-  Field<int> port{0};                              // 0: the endpoint's own
+  Field<int> port{0};  // 0: the endpoint's own
   Field<bool> insecure_skip_verify{false};
   Field<std::string> ca_file, cert_file, key_file;
   Field<std::string> engine{std::string("vllm")};  // for endpoints without an engine label
 };
 
-/// A user-written map from metric names to what we read. A spec is `name` or `name{label=value,...}`.
+/// A user-written map from metric names to what we read. A spec is `name` or
+/// `name{label=value,...}`.
 struct EngineMap {
   std::string name;
   std::string waiting, running, kv_usage, lora, cache_info;
@@ -129,7 +130,7 @@ enum class ResponseTracking { kAuto, kFull, kNone };
 struct PoolConfig {
   Field<std::string> picker_config;  // a file; empty: the daemon's
   Field<ResponseTracking> response_tracking{ResponseTracking::kAuto};
-  Field<int> destination_list{1};    // 1..16 endpoints in the destination header
+  Field<int> destination_list{1};  // 1..16 endpoints in the destination header
   std::optional<ScrapeConfig> scrape;
   Field<bool> inflight_correction{true};
   Origin origin;
@@ -140,10 +141,10 @@ struct DaemonConfig {
   std::vector<ListenerConfig> listeners;
   Field<std::string> health_address{std::string("127.0.0.1:9003")};
   Field<std::string> http_address{std::string("127.0.0.1:9090")};
-  Field<std::string> admin_address;  // default: unix socket under the run directory
+  Field<std::string> admin_address;           // default: unix socket under the run directory
   std::vector<Field<std::string>> manifests;  // files, folders, globs; relative to the config file
   Field<std::string> picker_config;
-  std::map<std::string, PoolConfig, std::less<>> pools;  // by "namespace/name"
+  std::map<std::string, PoolConfig, std::less<>> pools;           // by "namespace/name"
   std::map<std::string, Field<std::string>, std::less<>> routes;  // xds.route_name -> pool key
   struct Limits {
     Field<int64_t> max_body_bytes{int64_t{64} << 20};
@@ -153,8 +154,8 @@ struct DaemonConfig {
   ScrapeConfig scrape;
   std::vector<EngineMap> engines;
   Field<bool> trust_priority_headers{true};
-  Field<int> workers{0};             // reactors; 0: one per core
-  Field<int> decision_ring{4096};    // remembered decisions per reactor
+  Field<int> workers{0};           // reactors; 0: one per core
+  Field<int> decision_ring{4096};  // remembered decisions per reactor
   Field<std::string> log_level{std::string("info")};
   Field<std::string> log_format{std::string("auto")};  // auto | text | json
   Field<std::chrono::nanoseconds> drain_timeout{std::chrono::seconds(30)};

@@ -1,5 +1,8 @@
 #include "control/config_loader.h"
 
+#include <unistd.h>
+
+#include <cstdlib>
 #include <filesystem>
 #include <set>
 
@@ -24,6 +27,36 @@ void AddUnreadable(const api::Origin& origin, const Status& status, api::Diagnos
       {api::Severity::kError, std::string(api::codes::kUnreadable), origin, status.message(), ""});
 }
 
+// Where sockets are made by default: what systemd made for us, /run for root, else the user's own.
+std::string RunDirectory() {
+  if (const char* given = std::getenv("RUNTIME_DIRECTORY"); given && *given) return given;
+  if (geteuid() == 0) return "/run/inferenced";
+  if (const char* user = std::getenv("XDG_RUNTIME_DIR"); user && *user) {
+    return std::string(user) + "/inferenced";
+  }
+  return {};
+}
+
+// File mode's defaults: a Unix socket and loopback, nothing that others can reach.
+void ApplyDefaults(api::DaemonConfig& daemon, api::Diagnostics& diagnostics) {
+  const std::string run = RunDirectory();
+  if (daemon.listeners.empty()) {
+    if (!run.empty()) {
+      daemon.listeners.push_back({api::Field<std::string>("unix://" + run + "/extproc.sock"), {}});
+    }
+    daemon.listeners.push_back({api::Field<std::string>("127.0.0.1:9002"), {}});
+  }
+  if (!daemon.admin_address->empty()) return;
+  if (run.empty()) {
+    diagnostics.push_back({api::Severity::kError, std::string(api::codes::kMissing), daemon.origin,
+                           "admin.address is missing, and there is no default for it here",
+                           "only root and users with XDG_RUNTIME_DIR have one; give e.g. "
+                           "admin: {address: \"unix:///path/admin.sock\"}"});
+    return;
+  }
+  daemon.admin_address = api::Field<std::string>("unix://" + run + "/admin.sock");
+}
+
 }  // namespace
 
 std::string LoadedConfig::Resolve(const std::string& file) const {
@@ -40,6 +73,8 @@ std::unique_ptr<LoadedConfig> LoadConfig(const std::string& path, api::Diagnosti
   }
   std::optional<api::DaemonConfig> daemon = manifest::ReadDaemonConfig(path, *text, diagnostics);
   if (!daemon) return nullptr;
+  ApplyDefaults(*daemon, diagnostics);
+  if (api::HasErrors(diagnostics)) return nullptr;
   auto loaded = std::make_unique<LoadedConfig>();
   loaded->path = path;
   loaded->base_dir = std::filesystem::path(path).parent_path().string();
@@ -79,6 +114,14 @@ void ReadAllManifests(const LoadedConfig& config, Inputs& inputs, api::Diagnosti
       }
     }
   }
+}
+
+std::vector<std::string> WatchedFiles(const LoadedConfig& config) {
+  std::vector<std::string> files{config.path};
+  for (const api::Field<std::string>* path : PickerConfigPaths(*config.daemon)) {
+    files.push_back(config.Resolve(**path));
+  }
+  return files;
 }
 
 bool CheckConfig(const std::string& path, api::Diagnostics& diagnostics) {

@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "api/diagnostic.h"
 #include "api/kinds.h"
@@ -27,6 +28,9 @@ void ReadPickerConfigs(const LoadedConfig& config, Inputs& inputs, api::Diagnost
 
 /// Reads all manifests that `config` names into inputs.manifests.
 void ReadAllManifests(const LoadedConfig& config, Inputs& inputs, api::Diagnostics& diagnostics);
+
+/// The configuration files themselves, whose change counts as well: the daemon's and the pickers'.
+std::vector<std::string> WatchedFiles(const LoadedConfig& config);
 
 /// Loads, checks and builds everything once, without starting anything or looking up a name. False
 /// when there are errors.

@@ -42,29 +42,28 @@ Controller::~Controller() {
 Status Controller::Start() {
   api::Diagnostics diagnostics;
   config_ = LoadConfig(options_.config_path, diagnostics);
-  Inputs inputs;
-  if (config_) {
-    inputs.daemon = config_->daemon;
-    ReadPickerConfigs(*config_, inputs, diagnostics);
-    ReadAllManifests(*config_, inputs, diagnostics);
-  }
-  scraper_ = std::make_unique<scrape::Scraper>(scrape::Scraper::Options{});
-  resolver_ = std::make_unique<sources::DnsResolver>(sources::DnsResolver::Options{}, *this);
-  if (!config_ || !Apply(std::move(inputs), std::move(diagnostics))) {
+  if (!config_) {
+    Reject(std::move(diagnostics));
     return Status(Code::kInvalidArgument, "the configuration has errors");
   }
+  inputs_.daemon = config_->daemon;
   sources::ManifestWatch::Options watch;
   watch.base_dir = config_->base_dir;
   for (const auto& path : config_->daemon->manifests) watch.paths.push_back(*path);
-  watch.extra_files.push_back(config_->path);
-  for (const auto& [path, text] : inputs_.picker_configs) {
-    watch.extra_files.push_back(config_->Resolve(path));
-  }
-  watch_ = std::make_unique<sources::ManifestWatch>(std::move(watch), *this);
-  thread_ = std::thread([this] { Run(); });
-  scraper_->Start();
+  watch.extra_files = WatchedFiles(*config_);
+  sources::Sink& sink = *this;
+  scraper_ = std::make_unique<scrape::Scraper>(scrape::Scraper::Options{});
+  resolver_ = std::make_unique<sources::DnsResolver>(sources::DnsResolver::Options{}, sink);
+  watch_ = std::make_unique<sources::ManifestWatch>(std::move(watch), sink);
+  if (Status started = scraper_->Start(); !started.ok()) return started;
   resolver_->Start();
-  return watch_->Start();
+  thread_ = std::thread([this] { Run(); });
+  // The watch's first reading is the start: what is refused later is refused now.
+  if (Status started = watch_->Start(); !started.ok()) return started;
+  std::unique_lock lock(status_mutex_);
+  first_attempt_.wait(lock, [this] { return daemon_ != nullptr || status_.rejected > 0; });
+  if (daemon_) return Status::Ok();
+  return Status(Code::kInvalidArgument, "the configuration has errors");
 }
 
 void Controller::Stop() {
@@ -147,17 +146,17 @@ void Controller::ReadConfigFiles(Inputs& inputs, api::Diagnostics& diagnostics) 
   ReadPickerConfigs(*loaded, inputs, diagnostics);
 }
 
-bool Controller::Apply(Inputs inputs, api::Diagnostics diagnostics) {
+void Controller::Apply(Inputs inputs, api::Diagnostics diagnostics) {
   const std::shared_ptr<const picker::Runtime> before = runtime_.Get();
   std::unique_ptr<Built> built = builder_.Build(inputs, before->generation() + 1, diagnostics);
   if (!built) {
     Reject(std::move(diagnostics));
-    return false;
+    return;
   }
   Log(diagnostics);
   runtime_.Publish(built->runtime);
   scraper_->SetTargets(std::move(built->targets));
-  resolver_->SetNames(std::move(built->dns_names));
+  resolver_->SetNames(built->dns_names);
   ForgetRemoved(*before, *built->runtime);
   inputs_ = std::move(inputs);
   spdlog::info("generation {}: {} pools, {} endpoints", built->runtime->generation(),
@@ -168,7 +167,7 @@ bool Controller::Apply(Inputs inputs, api::Diagnostics diagnostics) {
   status_.last_reload_ok = true;
   status_.last_success = options_.clock->WallNow();
   status_.diagnostics = std::move(diagnostics);
-  return true;
+  first_attempt_.notify_all();
 }
 
 void Controller::ForgetRemoved(const picker::Runtime& before, const picker::Runtime& now) {
@@ -196,6 +195,7 @@ void Controller::Reject(api::Diagnostics diagnostics) {
   status_.last_reload_ok = false;
   ++status_.rejected;
   status_.diagnostics = std::move(diagnostics);
+  first_attempt_.notify_all();
 }
 
 ConfigStatus Controller::config_status() const {

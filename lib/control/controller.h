@@ -57,7 +57,7 @@ class Controller final : public ControlView, private sources::Sink {
   void Post(std::function<void()> work);
   void Run();
   /// Builds from `inputs`; publishes and remembers them on success.
-  bool Apply(Inputs inputs, api::Diagnostics diagnostics);
+  void Apply(Inputs inputs, api::Diagnostics diagnostics);
   void Reject(api::Diagnostics diagnostics);
   /// Reads the daemon's and the picker's configuration files again into `inputs`.
   void ReadConfigFiles(Inputs& inputs, api::Diagnostics& diagnostics) const;
@@ -77,6 +77,7 @@ class Controller final : public ControlView, private sources::Sink {
   Inputs inputs_;  // of the running state
 
   mutable std::mutex status_mutex_;
+  std::condition_variable first_attempt_;
   ConfigStatus status_;                              // guarded by status_mutex_
   std::shared_ptr<const api::DaemonConfig> daemon_;  // guarded by status_mutex_
 

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <set>
 
-#include "api/codes.h"
 #include "manifest/reader.h"
 
 namespace inference::control {
@@ -38,27 +37,6 @@ datastore::EndpointInfo InfoOf(const api::EndpointSet& set,
   info.annotations = endpoint.annotations;
   info.annotations.insert(set.meta.annotations.begin(), set.meta.annotations.end());
   return info;
-}
-
-// Names that `daemon` uses for pools which the manifests don't have: a typo would do nothing.
-void CheckPoolNames(const Inputs& inputs, api::Diagnostics& diagnostics) {
-  std::set<std::string, std::less<>> keys;
-  for (const api::InferencePool& pool : inputs.manifests.pools) keys.insert(pool.meta.key());
-  for (const auto& [key, pool] : inputs.daemon->pools) {
-    if (keys.contains(key)) continue;
-    diagnostics.push_back({api::Severity::kWarning, std::string(api::codes::kUnknownPool),
-                           pool.origin,
-                           "pool \"" + key + "\" is configured here but no manifest defines it",
-                           "its settings apply once an InferencePool of that namespace and name is "
-                           "there"});
-  }
-  for (const auto& [route, pool] : inputs.daemon->routes) {
-    if (keys.contains(*pool)) continue;
-    diagnostics.push_back(
-        {api::Severity::kError, std::string(api::codes::kUnknownPool), pool.origin,
-         "route \"" + route + "\" names pool \"" + *pool + "\", which no manifest defines",
-         "write it as namespace/name"});
-  }
 }
 
 }  // namespace
@@ -150,7 +128,7 @@ void RuntimeBuilder::AddTargets(const api::DaemonConfig& daemon,
 std::unique_ptr<Built> RuntimeBuilder::Build(const Inputs& inputs, uint64_t generation,
                                              api::Diagnostics& diagnostics) {
   manifest::CheckReferences(inputs.manifests, diagnostics);
-  CheckPoolNames(inputs, diagnostics);
+  manifest::CheckReferences(inputs.manifests, *inputs.daemon, diagnostics);
   const metrics::EngineMaps maps = metrics::EngineMaps::Make(inputs.daemon->engines, diagnostics);
   std::map<std::string, CompiledPool, std::less<>> compiled;
   for (const api::InferencePool& pool : inputs.manifests.pools) {

@@ -47,7 +47,8 @@ std::optional<api::EndpointPickerConfig> ReadPickerConfig(const std::string& pat
 /// share, pools that select nothing (a warning).
 void CheckReferences(const ManifestSet& set, api::Diagnostics& diagnostics);
 
-/// Warns of `pools` and `routes` of the daemon that name a pool which is not in `set`.
+/// Names of pools that are not in `set`: in `pools` a warning (settings for later), in `routes` an
+/// error, for the route's requests would go to another pool.
 void CheckReferences(const ManifestSet& set, const api::DaemonConfig& config,
                      api::Diagnostics& diagnostics);
 

@@ -110,17 +110,21 @@ void CheckReferences(const ManifestSet& set, const api::DaemonConfig& config,
   std::vector<std::string> keys;
   for (const api::InferencePool& pool : set.pools) keys.push_back(pool.meta.key());
   const std::vector<std::string_view> names(keys.begin(), keys.end());
-  const auto check = [&](const std::string& pool, const api::Origin& at, const std::string& where) {
+  const auto check = [&](api::Severity severity, const std::string& pool, const api::Origin& at,
+                         const std::string& where) {
     for (const std::string_view name : names) {
       if (name == pool) return;
     }
     const std::string_view meant = base::ClosestMatch(pool, names);
-    Warn(diagnostics, codes::kUnknownPool, at, fmt::format("{}: there is no pool {}", where, pool),
-         meant.empty() ? "" : fmt::format("did you mean '{}'?", meant));
+    diagnostics.push_back({severity, std::string(codes::kUnknownPool), at,
+                           fmt::format("{}: there is no pool {}", where, pool),
+                           meant.empty() ? "" : fmt::format("did you mean '{}'?", meant)});
   };
-  for (const auto& [key, pool] : config.pools) check(key, pool.origin, "pools");
+  for (const auto& [key, pool] : config.pools) {
+    check(api::Severity::kWarning, key, pool.origin, "pools");
+  }
   for (const auto& [route, pool] : config.routes) {
-    check(*pool, pool.origin, "routes." + base::Printable(route, 80));
+    check(api::Severity::kError, *pool, pool.origin, "routes." + base::Printable(route, 80));
   }
 }
 

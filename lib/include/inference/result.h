@@ -13,7 +13,7 @@ inline namespace v0 {
 template <typename T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : state_(std::move(value)) {}                                // NOLINT: implicit
+  Result(T value) : state_(std::move(value)) {}  // NOLINT: implicit
   Result(Status status) : state_(std::move(status)) { assert(!this->status().ok()); }  // NOLINT
 
   bool ok() const { return std::holds_alternative<T>(state_); }

@@ -78,7 +78,7 @@ TEST_CASE("a pool that selects nothing is a warning, and so are endpoints that n
   CHECK(Check(Pool("a", "vllm") + Set("r", "  []\n")).size() == 1);
 }
 
-TEST_CASE("routes and pools of the daemon that name no pool are warnings") {
+TEST_CASE("routes and pools of the daemon that name no pool are found; of routes they are errors") {
   api::Diagnostics out;
   const auto config = ReadDaemonConfig(
       "d.yaml",
@@ -91,7 +91,7 @@ TEST_CASE("routes and pools of the daemon that name no pool are warnings") {
   REQUIRE(out.size() == 2);
   CHECK(out[0].ToString() == "d.yaml:3:16: warning: pools: there is no pool llm/b [INF0205]");
   CHECK(out[1].ToString() ==
-        "d.yaml:4:26: warning: routes.s: there is no pool llm/pol (did you "
+        "d.yaml:4:26: error: routes.s: there is no pool llm/pol (did you "
         "mean 'llm/pool'?) [INF0205]");
 }
 
