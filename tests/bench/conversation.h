@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -50,24 +52,32 @@ class MessageWatcher {
         need_ = static_cast<uint32_t>(header_[1]) << 24 | header_[2] << 16 | header_[3] << 8 |
                 header_[4];
         header_size_ = 0;
-        first_ = 0;
-        tail_ = 0;
+        head_size_ = 0;
         if (need_ == 0) on_message(Kind::kOther, false);
         continue;
       }
       const size_t n = std::min<size_t>(need_, data.size());
-      if (first_ == 0) first_ = static_cast<uint8_t>(data[0]);
-      for (size_t i = n < 2 ? 0 : n - 2; i < n; ++i) {
-        tail_ = static_cast<uint16_t>(tail_ << 8 | static_cast<uint8_t>(data[i]));
-      }
+      const size_t keep = std::min(n, sizeof head_ - head_size_);
+      std::copy_n(data.data(), keep, head_ + head_size_);
+      head_size_ += keep;
       need_ -= static_cast<uint32_t>(n);
       data.remove_prefix(n);
-      // StreamedBodyResponse ends with end_of_stream (field 2, varint 1) when it is set.
-      if (need_ == 0) on_message(KindOf(first_), tail_ == 0x1001);
+      if (need_ == 0) on_message(KindOf(static_cast<uint8_t>(head_[0])), EndOfStream());
     }
   }
 
  private:
+  // response.body_mutation.streamed_response.end_of_stream, when it stands before the body.
+  bool EndOfStream() const {
+    std::string_view rest(head_, head_size_);
+    for (const char tag : {head_[0], '\x0a', '\x1a', '\x1a'}) {
+      if (rest.size() < 2 || rest[0] != tag) return false;
+      size_t n = 1;
+      while (n < rest.size() && (rest[n] & 0x80)) ++n;
+      rest.remove_prefix(std::min(n + 1, rest.size()));
+    }
+    return rest.starts_with("\x10\x01");
+  }
   static Kind KindOf(uint8_t tag) {
     switch (tag) {
       case 0x0a:
@@ -85,8 +95,8 @@ class MessageWatcher {
   uint8_t header_[5] = {};
   uint32_t header_size_ = 0;
   uint32_t need_ = 0;
-  uint8_t first_ = 0;
-  uint16_t tail_ = 0;
+  char head_[32] = {};  // enough for the tags in front of a body
+  size_t head_size_ = 0;
 };
 
 }  // namespace bench

@@ -112,7 +112,11 @@ void H2Connection::Answered(uint32_t id, Stream& stream) {
   stream.answered = true;
   if (on_answered) on_answered(NowNanos() - stream.since);
   if (hold_) return;
-  if (chunks_ > 0) SendData(id, stream, conversation_.response_headers);
+  if (chunks_ > 0) {
+    SendData(id, stream, conversation_.response_headers);
+  } else {
+    HalfClose(id, stream);  // a request-only filter is done here
+  }
 }
 
 void H2Connection::HandleMessage(uint32_t id, Stream& stream, MessageWatcher::Kind kind, bool end) {
