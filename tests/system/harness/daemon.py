@@ -7,6 +7,7 @@ import re
 import socket
 import subprocess
 import sys
+import tempfile
 
 import yaml
 
@@ -74,7 +75,9 @@ class Daemon:
         self.address = f"127.0.0.1:{self.port}"
         self.http = f"http://127.0.0.1:{(http_port := free_port())}"
         self.health_port = free_port()
-        self.admin = f"unix://{directory}/admin.sock"
+        # A socket's path has at most 107 bytes; the names of tests are longer.
+        self._sockets = tempfile.TemporaryDirectory(prefix="inferenced-")
+        self.admin = f"unix://{self._sockets.name}/admin.sock"
         self.manifests = directory / "manifests.d"
         self.manifests.mkdir(exist_ok=True)
         write_manifests(self.manifests / "pool.yaml", pool_manifest())
