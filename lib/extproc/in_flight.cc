@@ -15,9 +15,9 @@ void InFlightTable::Add(std::string_view request_id, UnseenRequest request, base
     Drop(shard, shard.expiries.front());
     shard.expiries.pop_front();
   }
-  const uint64_t sequence = ++shard.sequence;
-  shard.by_hash.emplace(hash, Entry{std::move(request), sequence});
-  shard.expiries.push_back({when, hash, sequence});
+  const Key key{hash, ++shard.sequence};
+  shard.requests.emplace(key, std::move(request));
+  shard.expiries.push_back({when, key});
   size_.fetch_add(1, std::memory_order_relaxed);
 }
 
@@ -25,25 +25,16 @@ std::optional<UnseenRequest> InFlightTable::Take(std::string_view request_id) {
   const size_t hash = std::hash<std::string_view>()(request_id);
   Shard& shard = shards_[hash % kShards];
   std::lock_guard lock(shard.mutex);
-  auto [first, last] = shard.by_hash.equal_range(hash);
-  if (first == last) return std::nullopt;
-  const auto oldest = std::min_element(first, last, [](const auto& a, const auto& b) {
-    return a.second.sequence < b.second.sequence;
-  });
-  std::optional<UnseenRequest> taken(std::move(oldest->second.request));
-  shard.by_hash.erase(oldest);
+  const auto oldest = shard.requests.lower_bound({hash, 0});
+  if (oldest == shard.requests.end() || oldest->first.first != hash) return std::nullopt;
+  std::optional<UnseenRequest> taken(std::move(oldest->second));
+  shard.requests.erase(oldest);
   size_.fetch_sub(1, std::memory_order_relaxed);
   return taken;
 }
 
 void InFlightTable::Drop(Shard& shard, const Expiry& expiry) {
-  auto [first, last] = shard.by_hash.equal_range(expiry.hash);
-  for (; first != last; ++first) {
-    if (first->second.sequence != expiry.sequence) continue;
-    shard.by_hash.erase(first);
-    size_.fetch_sub(1, std::memory_order_relaxed);
-    return;
-  }
+  size_.fetch_sub(shard.requests.erase(expiry.key), std::memory_order_relaxed);
 }
 
 void InFlightTable::Expire(base::Time now, size_t part, size_t of) {

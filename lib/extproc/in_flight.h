@@ -4,12 +4,13 @@
 #include <atomic>
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
+#include <utility>
 
 #include "base/clock.h"
 #include "datastore/endpoint.h"
@@ -57,20 +58,18 @@ class InFlightTable {
   base::Duration PredictedDuration(uint32_t pool_id) const;
 
  private:
-  struct Entry {
-    UnseenRequest request;
-    uint64_t sequence;
-  };
+  /// Hash of the request id, then order of arrival: a client may send one id any number of times,
+  /// and each operation must stay cheap.
+  using Key = std::pair<size_t, uint64_t>;
   struct Expiry {
     base::Time when;
-    size_t hash;
-    uint64_t sequence;
+    Key key;
   };
   struct Shard {
     std::mutex mutex;
-    std::unordered_multimap<size_t, Entry> by_hash;  // guarded by mutex
-    std::deque<Expiry> expiries;                     // guarded by mutex; in order of arrival
-    uint64_t sequence = 0;                           // guarded by mutex
+    std::map<Key, UnseenRequest> requests;  // guarded by mutex
+    std::deque<Expiry> expiries;            // guarded by mutex; in order of arrival
+    uint64_t sequence = 0;                  // guarded by mutex
   };
   /// Pools beyond this many never count as observed and use the default duration.
   static constexpr size_t kMaxPools = 4096;

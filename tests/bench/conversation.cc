@@ -89,22 +89,21 @@ Conversation MakeConversation(const ConversationOptions& options) {
   for (int v = 0; v < options.variants; ++v) {
     const std::string body = head + shared + Words(rng, prompt - shared_bytes) + tail;
     std::string first;
-    PutBytes(
-        first, 2,
-        Headers({{":authority", "llm.example.com"},
-                 {":path", "/v1/chat/completions"},
-                 {":method", "POST"},
-                 {":scheme", "http"},
-                 {"user-agent", "bench/1.0"},
-                 {"accept", "*/*"},
-                 {"content-type", "application/json"},
-                 {"content-length", std::to_string(body.size())},
-                 {"authorization", "Bearer 0123456789abcdef"},
-                 {"x-forwarded-for", "10.0.0.1"},
-                 {"x-forwarded-proto", "http"},
-                 {"x-envoy-internal", "true"},
-                 {"x-request-id", "00000000-0000-4000-8000-00000000000" + std::to_string(v % 10)},
-                 {"accept-encoding", "gzip"}}));
+    PutBytes(first, 2,
+             Headers({{":authority", "llm.example.com"},
+                      {":path", "/v1/chat/completions"},
+                      {":method", "POST"},
+                      {":scheme", "http"},
+                      {"user-agent", "bench/1.0"},
+                      {"accept", "*/*"},
+                      {"content-type", "application/json"},
+                      {"content-length", std::to_string(body.size())},
+                      {"authorization", "Bearer 0123456789abcdef"},
+                      {"x-forwarded-for", "10.0.0.1"},
+                      {"x-forwarded-proto", "http"},
+                      {"x-envoy-internal", "true"},
+                      {"x-request-id", kRequestIdTemplate},
+                      {"accept-encoding", "gzip"}}));
     PutBytes(first, 11, ProtocolConfig(options.chunks > 0));
     std::string all = Frame(first);
     for (size_t at = 0; at < body.size(); at += options.body_piece) {

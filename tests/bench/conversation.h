@@ -19,6 +19,9 @@ struct ConversationOptions {
   double shared_prefix = 0.3;  // of each prompt
 };
 
+/// Stands in every request for an id of its own.
+inline constexpr std::string_view kRequestIdTemplate = "00000000-0000-4000-8000-000000000000";
+
 /// gRPC-framed messages.
 struct Conversation {
   std::vector<std::string> request;  // per variant: request_headers and all request_body messages

@@ -278,7 +278,7 @@ int main(int argc, char** argv) {
   app.add_option("--streams", options.streams, "open at once, over all connections");
   app.add_option("--rate", options.rate, "open loop: streams per second");
   app.add_option("--warm-up", options.warm_up, "seconds");
-  app.add_option("--seconds", options.seconds);
+  app.add_option("--seconds", options.seconds)->take_last();
   app.add_option("--count", options.count, "stop after that many streams");
   app.add_option("--hold", options.hold, "hold that many answered streams and measure memory");
   app.add_option("--body", options.conversation.body_bytes, "bytes of the request body");

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <cstdio>
 #include <stdexcept>
 
 namespace bench {
@@ -80,7 +81,14 @@ void H2Connection::StartStream(size_t variant, uint64_t since_nanos) {
   stream.since = since_nanos;
   stream.window = initial_window_;
   stream.chunks_left = chunks_;
+  const size_t at = out_.size();
   SendData(id, stream, conversation_.request[variant % conversation_.request.size()]);
+  // A request id of its own for each stream, written over the template's.
+  const size_t where = out_.find(kRequestIdTemplate, at);
+  if (where == std::string::npos) return;
+  char id[kRequestIdTemplate.size() + 1];
+  std::snprintf(id, sizeof id, "00000000-0000-4000-8000-%012zx", variant);
+  std::copy_n(id, kRequestIdTemplate.size(), out_.begin() + static_cast<long>(where));
 }
 
 void H2Connection::SendData(uint32_t id, Stream& stream, std::string_view data) {
