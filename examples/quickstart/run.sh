@@ -174,9 +174,12 @@ long_step() {  # title, log, command...
 
 ctl() { "$build/cmd/inferencectl/inferencectl" --server "unix://$socket" "$@"; }
 
-chat_body() {  # stream, text: prints a request body (the texts here need no escapes)
-  printf '{"model": "sim-model", "stream": %s, "max_tokens": 24, "messages": [%s{"role": "user", "content": "%s"}]}' \
-    "$1" "${3:+{\"role\": \"system\", \"content\": \"$3\"\}, }" "$2"
+chat_body() {  # stream, text, system prompt: prints a request body (the texts here need no escapes)
+  local usage='' system=''
+  [[ $1 == true ]] && usage='"stream_options": {"include_usage": true}, '
+  [[ -n ${3:-} ]] && system="{\"role\": \"system\", \"content\": \"$3\"}, "
+  printf '{"model": "sim-model", "stream": %s, %s"max_tokens": 24, ' "$1" "$usage"
+  printf '"messages": [%s{"role": "user", "content": "%s"}]}' "$system" "$2"
 }
 
 ask() {  # request id, what it is, body
@@ -191,9 +194,10 @@ ask() {  # request id, what it is, body
     return 1
   fi
   if [[ $3 == *'"stream": true'* ]]; then
-    note "HTTP 200, $(grep -c '^data: {' "$run/$id.answer") events, ended by $(tail -n 2 "$run/$id.answer" | head -n 1)"
+    note "HTTP 200, $(grep -c '^data: {' "$run/$id.answer") events, ended by $(
+      grep '^data:' "$run/$id.answer" | tail -n 1)"
   else
-    note "HTTP 200, $(grep -o '"usage": *{.*' "$run/$id.answer" | head -c 160)"
+    note "HTTP 200, $(grep -o '"usage": *{.*' "$run/$id.answer" | grep -o '"[a-z_]*tokens":[0-9]*' | tr '\n' ' ')"
   fi
   note "inferencectl why $id"
   echo

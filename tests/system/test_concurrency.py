@@ -63,7 +63,7 @@ def test_streams_multiplexed_on_one_http2_connection(stack):
 @pytest.fixture
 def fast_simulator(tmp_path):
     # A hundredth of the time a real engine takes.
-    simulator = Simulator(tmp_path / "simulator", 4, ("--time-scale", "0.01"))
+    simulator = Simulator(tmp_path / "simulator", 4, ("--model", "m", "--time-scale", "0.01"))
     yield simulator
     simulator.stop()
 
@@ -88,4 +88,6 @@ def test_100000_requests_over_one_connection(make_stack, fast_simulator, tmp_pat
     send(80_000)
     # Nothing is kept per request: 80,000 of them at 50 bytes each would already be 4 MB.
     assert stack.daemon.rss_kib() - warm < 3000
-    assert stack.envoy.stats("cluster.picker.")["cluster.picker.upstream_cx_total"] <= 2
+    # None of Envoy's connections to the daemon was lost or given up. (With the observer there are
+    # some more than one: its streams linger, and Envoy puts 1,024 on a connection.)
+    assert stack.envoy.stats("cluster.picker.").get("cluster.picker.upstream_cx_destroy", 0) == 0
