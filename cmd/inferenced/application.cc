@@ -3,12 +3,10 @@
 #include <poll.h>
 #include <spdlog/spdlog.h>
 #include <sys/signalfd.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <csignal>
-#include <filesystem>
 #include <iostream>
 #include <memory>
 #include <optional>
@@ -23,6 +21,7 @@
 #include "inference/version.h"
 #include "manifest/reader.h"
 #include "manifest/render.h"
+#include "net/listener.h"
 #include "telemetry/exposition.h"
 #include "telemetry/log.h"
 
@@ -74,32 +73,29 @@ int DumpConfig(const std::string& path) {
   return 0;
 }
 
-// So that the default socket works on a fresh machine. What can't be made, bind reports.
-void MakeSocketFolder(const std::string& address) {
-  constexpr std::string_view kUnix = "unix://";
-  if (!address.starts_with(kUnix)) return;
-  const auto folder = std::filesystem::path(address.substr(kUnix.size())).parent_path();
-  mkdir(folder.c_str(), 0750);
-}
-
 /// The daemon: parts in the order they start; they stop in reverse.
 class Daemon {
  public:
   explicit Daemon(const Options& options)
-      : config_path_(options.config), controller_({options.config}) {}
+      : config_path_(options.config),
+        in_use_(options.take_over ? inference::net::InUse::kTakeOver
+                                  : inference::net::InUse::kRefuse),
+        controller_({options.config}) {}
 
   int Run(int signals);
 
  private:
   Status StartDataPlane();
   Status StartHttp();
-  Status StartAdmin();
+  Status StartAdmin(inference::net::Listener listener);
+  Status StartAll();
   bool Report(const Status& status) const;
   inference::admin::DaemonInfo Info() const;
   void Drain(int signals);
   void Stop();
 
   const std::string config_path_;
+  const inference::net::InUse in_use_;
   const inference::base::Clock& clock_ = Clock::Real();
   const inference::base::Time started_ = clock_.Now();
   const inference::base::WallTime started_at_ = clock_.WallNow();
@@ -124,27 +120,27 @@ Status Daemon::StartDataPlane() {
   options.decision_ring = static_cast<size_t>(*config->decision_ring);
   options.trust_priority_headers = *config->trust_priority_headers;
   options.endpoint_header = *config->endpoint_header;
-  for (const auto& listener : options.listeners) MakeSocketFolder(*listener.address);
+  options.in_use = in_use_;
   data_plane_ =
       std::make_unique<inference::extproc::Server>(options, controller_.runtime(), clock_);
-  return data_plane_->Start();
-}
-
-Status Daemon::StartHttp() {
+  if (Status started = data_plane_->Start(); !started.ok()) return started;
   request_stats_ =
       std::make_unique<inference::telemetry::RequestStatsCollector>(data_plane_->shards());
   exposition_.Register([this](auto& families) { request_stats_->Collect(families); });
+  return Status::Ok();
+}
+
+Status Daemon::StartHttp() {
   exposition_.Register([this](auto& families) { CollectEndpoints(controller_, clock_, families); });
   exposition_.Register([this](auto& families) { CollectConfig(controller_, families); });
   exposition_.Register([](auto& families) { CollectProcess(families); });
   inference::http::HttpServer::Handlers handlers;
   handlers.metrics = [this] { return exposition_.Render(); };
   handlers.ready = [this]() -> inference::http::HttpServer::Readiness {
-    if (serving_) return {true, "ok"};
-    return {false, "stopping"};
+    return {serving_, serving_ ? "ok" : "not serving: starting or stopping"};
   };
   auto started = inference::http::HttpServer::Start(*controller_.daemon_config()->http_address,
-                                                    std::move(handlers));
+                                                    std::move(handlers), in_use_);
   if (!started.ok()) return started.status();
   http_ = *std::move(started);
   return Status::Ok();
@@ -184,14 +180,22 @@ inference::admin::DaemonInfo Daemon::Info() const {
   return info;
 }
 
-Status Daemon::StartAdmin() {
-  inference::admin::AdminServer::Options options;
-  options.address = *controller_.daemon_config()->admin_address;
-  auto started =
-      inference::admin::AdminServer::Start(options, controller_, data_plane_.get(), Info(), clock_);
+Status Daemon::StartAdmin(inference::net::Listener listener) {
+  auto started = inference::admin::AdminServer::Start({}, std::move(listener), controller_,
+                                                      data_plane_.get(), Info(), clock_);
   if (!started.ok()) return started.status();
   admin_ = *std::move(started);
   return Status::Ok();
+}
+
+// The admin socket first: a second daemon of one configuration must find out before it takes a
+// request from the first.
+Status Daemon::StartAll() {
+  auto admin = inference::net::Listener::Open(*controller_.daemon_config()->admin_address, in_use_);
+  if (!admin.ok()) return admin.status();
+  if (Status status = StartHttp(); !status.ok()) return status;
+  if (Status status = StartDataPlane(); !status.ok()) return status;
+  return StartAdmin(*std::move(admin));
 }
 
 bool Daemon::Report(const Status& status) const {
@@ -201,7 +205,7 @@ bool Daemon::Report(const Status& status) const {
 
 int Daemon::Run(int signals) {
   if (!Report(controller_.Start())) return kConfigErrors;
-  if (!Report(StartDataPlane()) || !Report(StartHttp()) || !Report(StartAdmin())) {
+  if (!Report(StartAll())) {
     Stop();
     return kCannotBind;
   }

@@ -50,6 +50,9 @@ std::optional<Options> ParseOptions(int argc, char** argv, int& exit_code) {
   app.add_flag("--dump-config", dump,
                "Print the effective configuration and where each value came from, then exit")
       ->excludes(check_flag);
+  app.add_flag("--take-over", options.take_over,
+               "Listen beside a daemon that runs with these addresses; stop that one once this one "
+               "is ready, and no request is refused");
   app.add_option("--log-level", options.log_level, "Instead of the configured level")
       ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error"}))
       ->type_name("LEVEL");

@@ -10,7 +10,8 @@ enum class Mode { kServe, kCheckConfig, kDumpConfig };
 struct Options {
   Mode mode = Mode::kServe;
   std::string config;
-  std::string log_level;  // empty: as configured
+  std::string log_level;   // empty: as configured
+  bool take_over = false;  // listen in the place of a running daemon
 };
 
 /// Parses the command line. Prints help, the version or what is wrong itself; empty then, with the

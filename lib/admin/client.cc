@@ -2,16 +2,20 @@
 
 #include <grpcpp/create_channel_posix.h>
 
-#include "admin/unix_socket.h"
+#include "net/listener.h"
 
 namespace inference::admin {
 
 Result<std::unique_ptr<AdminClient>> AdminClient::Connect(const std::string& address,
                                                           std::chrono::milliseconds timeout) {
-  auto path = UnixPath(address);
-  if (!path) return path.status();
+  auto where = net::ParseAddress(address);
+  if (!where || !where->is_unix()) {
+    return Status(Code::kInvalidArgument, "\"" + address +
+                                              "\" is not the address of a Unix socket; write "
+                                              "unix:///absolute/path");
+  }
   // Connecting here and not in gRPC gives an error that names its cause.
-  auto fd = ConnectUnix(*path);
+  auto fd = net::ConnectUnix(where->path);
   if (!fd) return fd.status();
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(-1);  // the daemon is trusted; fleets are large

@@ -6,6 +6,7 @@
 #include <grpcpp/server_posix.h>
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -43,24 +44,22 @@ std::unique_ptr<grpc::Server> BuildServer(AdminService& service, int max_message
 }  // namespace
 
 Result<std::unique_ptr<AdminServer>> AdminServer::Start(const Options& options,
+                                                        net::Listener listener,
                                                         const control::ControlView& view,
                                                         picker::DecisionSource* decisions,
                                                         DaemonInfo info, const base::Clock& clock) {
-  auto path = UnixPath(options.address);
-  if (!path) return path.status();
-  auto listener = UnixListener::Make(*path, options.socket_mode);
-  if (!listener) return listener.status();
-  Fd wake(eventfd(0, EFD_CLOEXEC));
+  net::FileDescriptor wake(eventfd(0, EFD_CLOEXEC));
   if (wake.get() < 0) return Status(Code::kResourceExhausted, "admin: cannot make an eventfd");
   auto service =
       std::make_unique<AdminService>(view, decisions, std::move(info), clock, options.seed);
   auto server = BuildServer(*service, MaxMessageBytes(view));
   if (!server) return Status(Code::kInternal, "admin: gRPC could not start its server");
-  return std::unique_ptr<AdminServer>(new AdminServer(std::move(*listener), std::move(wake),
-                                                      std::move(service), std::move(server)));
+  return std::unique_ptr<AdminServer>(
+      new AdminServer(std::move(listener), std::move(wake), std::move(service), std::move(server)));
 }
 
-AdminServer::AdminServer(UnixListener listener, Fd wake, std::unique_ptr<AdminService> service,
+AdminServer::AdminServer(net::Listener listener, net::FileDescriptor wake,
+                         std::unique_ptr<AdminService> service,
                          std::unique_ptr<grpc::Server> server)
     : listener_(std::move(listener)),
       wake_(std::move(wake)),
@@ -89,7 +88,7 @@ void AdminServer::AcceptLoop() {
   while (true) {
     if (poll(fds, 2, -1) < 0 && errno != EINTR) return;
     if (fds[0].revents != 0) return;
-    const int fd = listener_->Accept();
+    const int fd = accept4(listener_->fd(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (fd >= 0) {
       grpc::AddInsecureChannelFromFd(server_.get(), fd);
     } else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {

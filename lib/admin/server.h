@@ -7,10 +7,10 @@
 #include <thread>
 
 #include "admin/daemon_info.h"
-#include "admin/unix_socket.h"
 #include "base/clock.h"
 #include "control/control_view.h"
 #include "inference/result.h"
+#include "net/listener.h"
 #include "picker/decision_record.h"
 
 namespace grpc {
@@ -27,13 +27,12 @@ class AdminService;
 class AdminServer {
  public:
   struct Options {
-    std::string address;  // "unix:///run/inferenced/admin.sock"
-    unsigned socket_mode = 0660;
     uint64_t seed = 0;  // of the dry runs' random numbers
   };
 
-  /// `view`, `decisions` (may be null: Why finds nothing) and `clock` must outlive the server.
-  static Result<std::unique_ptr<AdminServer>> Start(const Options& options,
+  /// `listener` is a Unix socket; `view`, `decisions` (may be null: Why finds nothing) and `clock`
+  /// must outlive the server.
+  static Result<std::unique_ptr<AdminServer>> Start(const Options& options, net::Listener listener,
                                                     const control::ControlView& view,
                                                     picker::DecisionSource* decisions,
                                                     DaemonInfo info, const base::Clock& clock);
@@ -46,12 +45,12 @@ class AdminServer {
   void Stop();
 
  private:
-  AdminServer(UnixListener listener, Fd wake, std::unique_ptr<AdminService> service,
-              std::unique_ptr<grpc::Server> server);
+  AdminServer(net::Listener listener, net::FileDescriptor wake,
+              std::unique_ptr<AdminService> service, std::unique_ptr<grpc::Server> server);
   void AcceptLoop();
 
-  std::optional<UnixListener> listener_;
-  Fd wake_;  // eventfd: written once, to stop
+  std::optional<net::Listener> listener_;
+  net::FileDescriptor wake_;  // eventfd: written once, to stop
   std::unique_ptr<AdminService> service_;
   std::unique_ptr<grpc::Server> server_;
   std::thread acceptor_;

@@ -48,7 +48,7 @@ struct PluginInfo {
   std::string_view type;
   PluginKind kind;
   bool available;
-  std::string_view stability;   // "beta", "alpha", "deprecated"
+  std::string_view stability;  // "beta", "alpha", "deprecated"
   std::span<const ParamSpec> params;
   std::string_view doc;
 };
@@ -57,8 +57,8 @@ struct PluginInfo {
 std::span<const PluginInfo> PluginCatalogue();
 const PluginInfo* FindPlugin(std::string_view type);
 
-/// Reads `parameters` by a plugin's table: unknown names, wrong types and values out of range become
-/// diagnostics with their positions. The getters return the written value or the default.
+/// Reads `parameters` by a plugin's table: unknown names, wrong types and values out of range
+/// become diagnostics with their positions. The getters return the written value or the default.
 class Params {
  public:
   Params(const PluginInfo& info, const PluginSpec& spec, Diagnostics& out);
@@ -77,13 +77,15 @@ class Params {
   bool ok_ = true;
 };
 
-/// Makes plugins of interface T by type name. Filled explicitly, one table per build, so that a test
-/// can have its own; no static initialisers.
+/// Makes plugins of interface T by type name. Filled explicitly, one table per build, so that a
+/// test can have its own; no static initialisers.
 template <typename T>
 class Registry {
  public:
   using Factory = std::function<std::unique_ptr<T>(const PluginSpec&, Diagnostics&)>;
-  void Add(std::string_view type, Factory factory) { factories_[std::string(type)] = std::move(factory); }
+  void Add(std::string_view type, Factory factory) {
+    factories_[std::string(type)] = std::move(factory);
+  }
   bool Has(std::string_view type) const { return factories_.find(type) != factories_.end(); }
   /// Null, with a diagnostic, when the parameters are wrong. REQUIRES: Has(spec.type).
   std::unique_ptr<T> Make(const PluginSpec& spec, Diagnostics& out) const {

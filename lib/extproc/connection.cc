@@ -27,7 +27,7 @@ constexpr base::Duration kPingTimeout = std::chrono::seconds(20);
 
 nghttp2_session* NewHttp2Session(Connection& connection);  // http2_callbacks.cc
 
-Connection::Connection(Reactor& reactor, FileDescriptor fd, std::shared_ptr<SSL_CTX> tls,
+Connection::Connection(Reactor& reactor, net::FileDescriptor fd, std::shared_ptr<SSL_CTX> tls,
                        bool health_only)
     : reactor_(reactor), fd_(std::move(fd)), ssl_(nullptr, SSL_free), health_only_(health_only) {
   const int on = 1;

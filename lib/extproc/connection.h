@@ -9,9 +9,10 @@
 #include <unordered_set>
 
 #include "base/clock.h"
-#include "extproc/listener.h"
 #include "extproc/out_chain.h"
 #include "extproc/stream.h"
+#include "extproc/tls.h"
+#include "net/file_descriptor.h"
 
 typedef struct ssl_st SSL;  // NOLINT: OpenSSL's own name
 
@@ -24,7 +25,8 @@ class Reactor;
 class Connection {
  public:
   /// `health_only`: nothing but grpc.health.v1 is served.
-  Connection(Reactor& reactor, FileDescriptor fd, std::shared_ptr<SSL_CTX> tls, bool health_only);
+  Connection(Reactor& reactor, net::FileDescriptor fd, std::shared_ptr<SSL_CTX> tls,
+             bool health_only);
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
@@ -94,7 +96,7 @@ class Connection {
   bool Produce();
 
   Reactor& reactor_;
-  FileDescriptor fd_;
+  net::FileDescriptor fd_;
   std::unique_ptr<SSL, void (*)(SSL*)> ssl_;
   nghttp2_session* session_ = nullptr;
   const bool health_only_;

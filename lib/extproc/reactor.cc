@@ -68,10 +68,11 @@ void Reactor::Post(std::function<void()> task) {
   (void)!write(wake_.get(), &one, sizeof(one));
 }
 
-void Reactor::AddConnection(FileDescriptor fd, std::shared_ptr<SSL_CTX> tls, bool health_only) {
+void Reactor::AddConnection(net::FileDescriptor fd, std::shared_ptr<SSL_CTX> tls,
+                            bool health_only) {
   n_connections_.fetch_add(1);
   // std::function wants copyable captures.
-  auto shared_fd = std::make_shared<FileDescriptor>(std::move(fd));
+  auto shared_fd = std::make_shared<net::FileDescriptor>(std::move(fd));
   Post([this, shared_fd, tls = std::move(tls), health_only] {
     const int number = shared_fd->get();
     auto connection = std::make_unique<Connection>(*this, std::move(*shared_fd), tls, health_only);

@@ -55,7 +55,7 @@ class Reactor {
   void Stop();
   /// Runs `task` on the reactor's thread, in order; never if the reactor stops first.
   void Post(std::function<void()> task);
-  void AddConnection(FileDescriptor fd, std::shared_ptr<SSL_CTX> tls, bool health_only);
+  void AddConnection(net::FileDescriptor fd, std::shared_ptr<SSL_CTX> tls, bool health_only);
   /// GOAWAY on every connection, now and on those to come; each closes with its last stream.
   void Drain();
   /// Readiness has changed: the Watch streams are told.
@@ -102,7 +102,7 @@ class Reactor {
   RuntimeHolder::Reader runtime_;
   std::unique_ptr<char[]> read_buffer_;
 
-  FileDescriptor epoll_, wake_;
+  net::FileDescriptor epoll_, wake_;
   std::unordered_map<int, std::unique_ptr<Connection>> connections_;
   std::vector<Connection*> dirty_, flushing_;
   TimerList idle_{kIdleTimeout}, drain_{kDrainTimeout};

@@ -59,20 +59,20 @@ Server::~Server() {
 Status Server::OpenListeners() {
   for (size_t i = 0; i < options_.listeners.size(); ++i) {
     const api::ListenerConfig& config = options_.listeners[i];
+    auto tls = MakeTlsContext(config.tls);
+    if (!tls.ok()) return tls.status();
     auto listener = i < options_.inherited.size()
-                        ? Listener::Adopt(options_.inherited[i], config.tls)
-                        : Listener::Open(config);
-    if (!listener) return listener.status();
+                        ? net::Listener::Adopt(options_.inherited[i])
+                        : net::Listener::Open(config.address.value, options_.in_use);
+    if (!listener.ok()) return listener.status();
     addresses_.push_back(listener->address());
-    ports_.push_back({std::move(*listener), false});
+    ports_.push_back({*std::move(listener), *std::move(tls), false});
   }
   if (!options_.health_address.empty()) {
-    api::ListenerConfig config;
-    config.address = api::Field<std::string>(options_.health_address);
-    auto listener = Listener::Open(config);
-    if (!listener) return listener.status();
+    auto listener = net::Listener::Open(options_.health_address, options_.in_use);
+    if (!listener.ok()) return listener.status();
     health_address_ = listener->address();
-    ports_.push_back({std::move(*listener), true});
+    ports_.push_back({*std::move(listener), nullptr, true});
   }
   return Status::Ok();
 }
@@ -110,9 +110,10 @@ void Server::RunAcceptor() {
 
 void Server::Accept(const Port& port) {
   while (true) {
-    FileDescriptor fd(accept4(port.listener.fd(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    net::FileDescriptor fd(
+        accept4(port.listener.fd(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (fd.get() >= 0) {
-      LeastLoaded().AddConnection(std::move(fd), port.listener.tls(), port.health_only);
+      LeastLoaded().AddConnection(std::move(fd), port.tls, port.health_only);
       continue;
     }
     if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {

@@ -11,7 +11,9 @@
 #include "api/kinds.h"
 #include "base/clock.h"
 #include "extproc/reactor.h"
+#include "extproc/tls.h"
 #include "inference/status.h"
+#include "net/listener.h"
 #include "picker/decision_record.h"
 
 namespace inference::extproc {
@@ -27,7 +29,8 @@ class Server final : public picker::DecisionSource, private ObservedSink {
     std::string health_address;  // empty: health only on the listeners
     /// Sockets that socket activation passed: taken for `listeners`, in order, instead of opening.
     std::vector<int> inherited;
-    int workers = 0;  // reactors; 0: one per core
+    net::InUse in_use = net::InUse::kRefuse;  // when another process listens there already
+    int workers = 0;                          // reactors; 0: one per core
     size_t max_body_bytes = size_t{64} << 20;
     int64_t body_budget = int64_t{2} << 30;  // bytes of bodies that the process may hold
     size_t decision_ring = 4096;             // remembered decisions per reactor
@@ -69,7 +72,8 @@ class Server final : public picker::DecisionSource, private ObservedSink {
 
  private:
   struct Port {
-    Listener listener;
+    net::Listener listener;
+    std::shared_ptr<SSL_CTX> tls;  // null: plaintext
     bool health_only;
   };
 
@@ -89,7 +93,7 @@ class Server final : public picker::DecisionSource, private ObservedSink {
   std::vector<Port> ports_;
   std::vector<std::string> addresses_;
   std::string health_address_;
-  FileDescriptor acceptor_wake_;
+  net::FileDescriptor acceptor_wake_;
   std::thread acceptor_;
 };
 

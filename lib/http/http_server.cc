@@ -4,7 +4,6 @@
 #include <signal.h>
 
 #include <cerrno>
-#include <charconv>
 #include <system_error>
 #include <utility>
 
@@ -18,9 +17,10 @@ constexpr const char* kText = "text/plain; charset=utf-8";
 constexpr const char* kExposition = "text/plain; version=0.0.4; charset=utf-8";
 
 void SetSocketOptions(socket_t socket) {
-  // Not SO_REUSEPORT, httplib's default: two daemons would split the probes between them.
+  // SO_REUSEPORT so that a successor can bind beside us; who may is decided before (net::InUse).
   const int on = 1;
   setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  setsockopt(socket, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
 }
 
 void Configure(httplib::Server& server, HttpServer::Handlers handlers) {
@@ -67,32 +67,18 @@ std::string Join(const std::string& host, int port) {
 
 }  // namespace
 
-Result<HostPort> ParseHostPort(std::string_view address) {
-  const Status error(Code::kInvalidArgument, "\"" + std::string(address) +
-                                                 "\" is not an address; write host:port or "
-                                                 "[v6]:port");
-  const size_t colon = address.rfind(':');
-  if (colon == std::string_view::npos) return error;
-  std::string_view host = address.substr(0, colon);
-  const std::string_view digits = address.substr(colon + 1);
-  if (host.size() >= 2 && host.front() == '[' && host.back() == ']') {
-    host = host.substr(1, host.size() - 2);
-  } else if (host.find(':') != std::string_view::npos) {
-    return error;
-  }
-  HostPort out;
-  out.host = host;
-  const auto [end, fault] = std::from_chars(digits.data(), digits.data() + digits.size(), out.port);
-  if (fault != std::errc() || end != digits.data() + digits.size() || out.port < 0 ||
-      out.port > 65535) {
-    return error;
-  }
-  return out;
-}
-
-Result<std::unique_ptr<HttpServer>> HttpServer::Start(std::string_view address, Handlers handlers) {
-  auto where = ParseHostPort(address);
+Result<std::unique_ptr<HttpServer>> HttpServer::Start(std::string_view address, Handlers handlers,
+                                                      net::InUse in_use) {
+  auto where = net::ParseAddress(address);
   if (!where) return where.status();
+  if (where->is_unix()) {
+    return Status(Code::kInvalidArgument, "HTTP needs host:port, not " + std::string(address));
+  }
+  if (in_use == net::InUse::kRefuse && net::SomebodyListens(*where)) {
+    return Status(Code::kAlreadyExists,
+                  "cannot listen on " + std::string(address) +
+                      " for HTTP: another process listens there; choose another http.address");
+  }
   signal(SIGPIPE, SIG_IGN);
   auto server = std::make_unique<httplib::Server>();
   Configure(*server, std::move(handlers));

@@ -7,19 +7,13 @@
 #include <thread>
 
 #include "inference/result.h"
+#include "net/listener.h"
 
 namespace httplib {
 class Server;
 }
 
 namespace inference::http {
-
-/// "host:port" or "[v6]:port" taken apart. An empty host means every address.
-struct HostPort {
-  std::string host;
-  int port = 0;
-};
-Result<HostPort> ParseHostPort(std::string_view address);
 
 /// Serves GET /metrics, /healthz and /readyz in plain text, for scrapers and probes. Read-only; two
 /// threads of its own, one request per connection, so that an idle keep-alive client holds no
@@ -36,9 +30,10 @@ class HttpServer {
     std::function<Readiness()> ready;
   };
 
-  /// Binds `address` (port 0: any) and starts. Ignores SIGPIPE in this process: cpp-httplib writes
-  /// to sockets that the other side may have closed.
-  static Result<std::unique_ptr<HttpServer>> Start(std::string_view address, Handlers handlers);
+  /// Binds `address`, host and port (port 0: any), and starts. Ignores SIGPIPE in this process:
+  /// cpp-httplib writes to sockets that the other side may have closed.
+  static Result<std::unique_ptr<HttpServer>> Start(std::string_view address, Handlers handlers,
+                                                   net::InUse in_use = net::InUse::kRefuse);
   ~HttpServer();
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;

@@ -13,31 +13,31 @@ namespace inference::picker {
 
 /// How a request ended, as far as we saw it.
 enum class StreamOutcome : uint8_t {
-  kPending,       // not ended yet
-  kServed,        // response seen to its end
-  kUnobserved,    // picked; the response phase was not ours to see (early close, request-only)
+  kPending,     // not ended yet
+  kServed,      // response seen to its end
+  kUnobserved,  // picked; the response phase was not ours to see (early close, request-only)
   kRefused,
   kClientClosed,  // reset before the end
   kProtocolError,
 };
 
-/// What is remembered of one request: plain data of a fixed size, no pointer. Text is cut to its array;
-/// prompts are never in it.
+/// What is remembered of one request: plain data of a fixed size, no pointer. Text is cut to its
+/// array; prompts are never in it.
 struct DecisionRecord {
   std::array<char, 64> request_id{};
   std::array<char, 64> model{};
   std::array<char, 96> pool{};  // "namespace/name"
   uint8_t request_id_size = 0, model_size = 0, pool_size = 0;
-  int64_t wall_ms = 0;          // when it was decided
+  int64_t wall_ms = 0;  // when it was decided
   uint64_t generation = 0;
   Refusal refusal = Refusal::kNone;
   StreamOutcome outcome = StreamOutcome::kPending;
-  int http_status = 0;          // of our refusal, or of the response
+  int http_status = 0;  // of our refusal, or of the response
   uint32_t columns_id = 0;
   uint32_t considered = 0, scored = 0;
   bool only_unreachable = false;
   uint32_t prefix_total = 0, prefix_block_tokens = 0;
-  uint32_t pick_us = 0;         // from the body's end to the answer
+  uint32_t pick_us = 0;  // from the body's end to the answer
   uint64_t body_bytes = 0;
   std::array<scheduling::TopCandidate, scheduling::kMaxTop> top{};
   std::array<std::array<char, 56>, scheduling::kMaxTop> host_port{};  // NUL-terminated

@@ -17,19 +17,19 @@ namespace inference::picker {
 /// Who asks, and what for. Views must outlive the call.
 struct PickRequest {
   const api::InferenceRequest* request = nullptr;
-  std::string_view pool;        // gRPC initial metadata `x-inference-pool`; empty: not given
-  std::string_view route;       // Envoy's xds.route_name; empty: not given
+  std::string_view pool;   // gRPC initial metadata `x-inference-pool`; empty: not given
+  std::string_view route;  // Envoy's xds.route_name; empty: not given
   scheduling::Subset subset;
 };
 
 /// Why a request is refused; each has one HTTP status (gateway-api-inference-extension.md 2.2).
 enum class Refusal : uint8_t {
   kNone,
-  kUnknownPool,      // 404
-  kNoPools,          // 503
-  kAmbiguousPool,    // 404: several pools and nothing says which
-  kNoEndpoints,      // 503 rejected-no-endpoints
-  kFilteredOut,      // 429 rejected-saturated
+  kUnknownPool,    // 404
+  kNoPools,        // 503
+  kAmbiguousPool,  // 404: several pools and nothing says which
+  kNoEndpoints,    // 503 rejected-no-endpoints
+  kFilteredOut,    // 429 rejected-saturated
 };
 int HttpStatus(Refusal refusal);
 /// Value of the header x-llm-d-request-dropped-reason; empty when there is none for it.
@@ -39,8 +39,8 @@ std::string_view Message(Refusal refusal);
 
 struct PickResult {
   Refusal refusal = Refusal::kNone;
-  const PoolRuntime* pool = nullptr;       // null only when no pool could be told
-  datastore::Reservation reservation;      // active when picked
+  const PoolRuntime* pool = nullptr;   // null only when no pool could be told
+  datastore::Reservation reservation;  // active when picked
   bool picked() const { return refusal == Refusal::kNone; }
 };
 
@@ -50,8 +50,9 @@ struct PickScratch {
   scheduling::Decision decision;  // valid after a pick until the next one
 };
 
-/// The pick path: resolve the pool, schedule, reserve, learn. Never throws, does no I/O. Thread-safe
-/// with one scratch and rng per thread. With `dry_run` nothing is reserved and nothing learned.
+/// The pick path: resolve the pool, schedule, reserve, learn. Never throws, does no I/O.
+/// Thread-safe with one scratch and rng per thread. With `dry_run` nothing is reserved and nothing
+/// learned.
 PickResult Pick(const Runtime& runtime, const PickRequest& request, base::Time now, base::Rng& rng,
                 PickScratch& scratch, scheduling::Explanation* explanation = nullptr,
                 bool dry_run = false);

@@ -52,8 +52,8 @@ class Runtime {
   Map<size_t> by_route_;
 };
 
-/// Names of score columns by id, so that a decision record holds a number and no string. Append-only
-/// for the life of the process. Thread-safe.
+/// Names of score columns by id, so that a decision record holds a number and no string.
+/// Append-only for the life of the process. Thread-safe.
 class ColumnNames {
  public:
   struct Columns {

@@ -11,16 +11,17 @@
 
 namespace inference::scheduling {
 
-inline constexpr size_t kMaxRanked = 16;     // longest destination list
-inline constexpr size_t kMaxTop = 8;         // candidates that a decision record remembers
-inline constexpr size_t kMaxColumns = 8;     // scorers that a decision record remembers
+inline constexpr size_t kMaxRanked = 16;  // longest destination list
+inline constexpr size_t kMaxTop = 8;      // candidates that a decision record remembers
+inline constexpr size_t kMaxColumns = 8;  // scorers that a decision record remembers
 
 /// What a decision record keeps of one candidate; plain data. NaN: unknown.
 struct TopCandidate {
   uint32_t endpoint_id = 0;
   uint32_t pool_index = 0;  // position in the pool's endpoints()
   float total = 0;
-  std::array<float, kMaxColumns> scores{};  // unweighted, [0,1], in the order of the profile's scorers
+  std::array<float, kMaxColumns>
+      scores{};  // unweighted, [0,1], in the order of the profile's scorers
   float waiting = 0, running = 0, kv_usage = 0, unseen_picks = 0;
   uint32_t in_flight = 0;
   uint32_t prefix_match = 0;
@@ -31,8 +32,8 @@ struct TopCandidate {
 struct Decision {
   std::array<const std::shared_ptr<datastore::Endpoint>*, kMaxRanked> ranked{};
   size_t n_ranked = 0;
-  uint32_t considered = 0;   // candidates before filters
-  uint32_t scored = 0;       // candidates after filters
+  uint32_t considered = 0;        // candidates before filters
+  uint32_t scored = 0;            // candidates after filters
   bool only_unreachable = false;  // nothing reachable was left, so an unreachable one was taken
   uint32_t profile_columns = 0;   // id of the scorer names, see picker::ColumnNames
   uint32_t prefix_total = 0;      // blocks of the request
@@ -49,7 +50,7 @@ struct Explanation {
     double weight = 1;
   };
   struct Row {
-    std::string endpoint;   // name
+    std::string endpoint;  // name
     std::string host_port;
     std::vector<double> scores;  // unweighted, per column
     double total = 0;
@@ -62,7 +63,7 @@ struct Explanation {
     int rank = -1;  // 0: picked, 1..: fallbacks, -1: not in the list
   };
   struct Dropped {
-    std::string filter;   // plugin name, or "reachability", "subset"
+    std::string filter;  // plugin name, or "reachability", "subset"
     std::string endpoint;
     std::string host_port;
     std::string reason;
@@ -74,7 +75,8 @@ struct Explanation {
   std::vector<Dropped> dropped;  // in the order of the filters
   uint32_t prefix_total = 0;
   uint32_t prefix_block_tokens = 0;
-  std::vector<std::string> notes;  // sentences: rewrites, unknown values, only unreachable ones left
+  std::vector<std::string>
+      notes;  // sentences: rewrites, unknown values, only unreachable ones left
 };
 
 }  // namespace inference::scheduling

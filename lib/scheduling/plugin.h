@@ -95,7 +95,8 @@ class Scorer {
   virtual ~Scorer() = default;
   virtual void Score(const PickContext& context, std::span<const Candidate> candidates,
                      std::span<float> scores) const = 0;
-  /// Name or type of the producer whose facts it reads; created when nobody declared it. Empty: none.
+  /// Name or type of the producer whose facts it reads; created when nobody declared it. Empty:
+  /// none.
   virtual std::string_view Consumes() const { return {}; }
 };
 

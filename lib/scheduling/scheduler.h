@@ -50,9 +50,9 @@ struct Scheduler {
   std::shared_ptr<const ProfileHandler> handler;
 };
 
-/// Builds the scheduler that an EndpointPickerConfig describes: defaults added (a picker, a handler,
-/// the producers that scorers need), every mistake reported with its position. Null when there are
-/// errors. Source: llm-d-router.md 2.1-2.5.
+/// Builds the scheduler that an EndpointPickerConfig describes: defaults added (a picker, a
+/// handler, the producers that scorers need), every mistake reported with its position. Null when
+/// there are errors. Source: llm-d-router.md 2.1-2.5.
 std::shared_ptr<const Scheduler> Compile(const api::EndpointPickerConfig& config,
                                          const PluginRegistry& registry, api::Diagnostics& out);
 
@@ -71,7 +71,7 @@ struct Scratch {
   std::vector<Candidate> all, candidates;
   std::vector<Candidate> held_back;  // unreachable or asleep: taken when nothing else is left
   std::vector<std::string_view> subset_host_ports, subset_ips;  // sorted
-  std::vector<float> scores;   // scorer-major
+  std::vector<float> scores;                                    // scorer-major
   std::vector<double> totals;
   std::vector<uint32_t> ranked;
   std::vector<size_t> run;
@@ -87,8 +87,8 @@ struct Subset {
 
 enum class ScheduleError : uint8_t {
   kNone,
-  kNoEndpoints,      // the pool, or the subset of it, is empty: 503
-  kFilteredOut,      // filters dropped all: 429, rejected-saturated
+  kNoEndpoints,  // the pool, or the subset of it, is empty: 503
+  kFilteredOut,  // filters dropped all: 429, rejected-saturated
 };
 
 /// Picks at most `want` endpoints. Pure but for what producers learn in Commit: same pool state,

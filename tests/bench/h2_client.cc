@@ -86,9 +86,9 @@ void H2Connection::StartStream(size_t variant, uint64_t since_nanos) {
   // A request id of its own for each stream, written over the template's.
   const size_t where = out_.find(kRequestIdTemplate, at);
   if (where == std::string::npos) return;
-  char id[kRequestIdTemplate.size() + 1];
-  std::snprintf(id, sizeof id, "00000000-0000-4000-8000-%012zx", variant);
-  std::copy_n(id, kRequestIdTemplate.size(), out_.begin() + static_cast<long>(where));
+  char unique[kRequestIdTemplate.size() + 1];
+  std::snprintf(unique, sizeof unique, "00000000-0000-4000-8000-%012zx", variant);
+  std::copy_n(unique, kRequestIdTemplate.size(), out_.begin() + static_cast<long>(where));
 }
 
 void H2Connection::SendData(uint32_t id, Stream& stream, std::string_view data) {

@@ -9,7 +9,6 @@
 #include <thread>
 
 #include "admin/client.h"
-#include "admin/unix_socket.h"
 #include "integration/admin/fake_daemon.h"
 
 namespace inference::tests {
@@ -323,48 +322,11 @@ TEST_CASE("the socket is the group's and nobody else's") {
   CHECK(access(daemon.socket_path().c_str(), F_OK) != 0);
 }
 
-TEST_CASE("a socket that somebody answers on is not taken over") {
-  FakeDaemon daemon;
-  const auto second = admin::UnixListener::Make(daemon.socket_path(), 0600);
-  CHECK(second.status().code() == Code::kAlreadyExists);
-  CHECK(ConnectTo(daemon)->GetStatus().ok());
-}
-
-TEST_CASE("a stale socket is replaced, any other file is not") {
-  TempFolder folder;
-  const std::string path = folder.path() + "/deep/admin.sock";
-  {
-    auto first = admin::UnixListener::Make(path, 0600);
-    REQUIRE(first.ok());
-    CHECK(admin::ConnectUnix(path).ok());
-  }
-  CHECK(access(path.c_str(), F_OK) != 0);
-  // What a killed process leaves: a bound socket file without a listener.
-  const int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  std::strcpy(address.sun_path, path.c_str());
-  REQUIRE(bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
-  close(fd);
-  const auto refused = admin::ConnectUnix(path);
-  CHECK(refused.status().code() == Code::kUnavailable);
-  CHECK(refused.status().message().find("nobody answers") != std::string::npos);
-  CHECK(admin::UnixListener::Make(path, 0600).ok());
-
-  std::ofstream(path) << "a file";
-  CHECK(admin::UnixListener::Make(path, 0600).status().code() == Code::kFailedPrecondition);
-  CHECK(access(path.c_str(), F_OK) == 0);
-}
-
-TEST_CASE("addresses and paths that can't be are refused with what to write") {
-  CHECK(*admin::UnixPath("unix:///run/x.sock") == "/run/x.sock");
-  CHECK(*admin::UnixPath("unix:/run/x.sock") == "/run/x.sock");
+TEST_CASE("an address that can't be reached says why") {
   for (const char* wrong : {"", "/run/x.sock", "unix:x", "127.0.0.1:9004", "dns:///a:1"}) {
     CAPTURE(wrong);
-    CHECK_FALSE(admin::UnixPath(wrong).ok());
+    CHECK(AdminClient::Connect(wrong, 1s).status().code() == Code::kInvalidArgument);
   }
-  CHECK(admin::UnixListener::Make("/tmp/" + std::string(120, 'x'), 0600).status().code() ==
-        Code::kInvalidArgument);
   const auto nobody = AdminClient::Connect("unix:///nonexistent/admin.sock", 1s);
   CHECK(nobody.status().code() == Code::kUnavailable);
   CHECK(nobody.status().message().find("is inferenced running?") != std::string::npos);
@@ -373,7 +335,7 @@ TEST_CASE("addresses and paths that can't be are refused with what to write") {
 TEST_CASE("a daemon that doesn't answer ends in a timeout") {
   TempFolder folder;
   const std::string path = folder.path() + "/s";
-  auto listener = admin::UnixListener::Make(path, 0600);  // accepts nothing
+  auto listener = net::Listener::Open("unix://" + path, net::InUse::kRefuse);  // accepts nothing
   REQUIRE(listener.ok());
   auto client = AdminClient::Connect("unix://" + path, 200ms);
   REQUIRE(client.ok());

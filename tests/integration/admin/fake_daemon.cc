@@ -8,6 +8,7 @@
 #include <stdexcept>
 
 #include "datastore/snapshot.h"
+#include "net/listener.h"
 #include "scheduling/scheduler.h"
 
 namespace inference::tests {
@@ -219,8 +220,10 @@ FakeDaemon::FakeDaemon() : view(base::Clock::Real().Now()) {
     return totals;
   };
   admin::AdminServer::Options options;
-  options.address = address();
-  auto started = admin::AdminServer::Start(options, view, &decisions, info, base::Clock::Real());
+  auto listener = net::Listener::Open(address(), net::InUse::kRefuse);
+  if (!listener.ok()) throw std::runtime_error(listener.status().message());
+  auto started = admin::AdminServer::Start(options, *std::move(listener), view, &decisions, info,
+                                           base::Clock::Real());
   if (!started) throw std::runtime_error(started.status().ToString());
   server = std::move(*started);
 }

@@ -21,23 +21,6 @@ std::unique_ptr<HttpServer> StartOrFail(std::string_view address, HttpServer::Ha
   return std::move(*server);
 }
 
-TEST_CASE("addresses are taken apart") {
-  const auto v4 = ParseHostPort("127.0.0.1:9090");
-  REQUIRE(v4.ok());
-  CHECK(v4->host == "127.0.0.1");
-  CHECK(v4->port == 9090);
-  const auto v6 = ParseHostPort("[::1]:0");
-  REQUIRE(v6.ok());
-  CHECK(v6->host == "::1");
-  CHECK(v6->port == 0);
-  CHECK(ParseHostPort(":9090")->host.empty());
-  for (const char* wrong :
-       {"", "9090", "::1:9090", "localhost:", "localhost:http", "a:65536", "a:-1", "a:80x"}) {
-    CAPTURE(wrong);
-    CHECK_FALSE(ParseHostPort(wrong).ok());
-  }
-}
-
 TEST_CASE("metrics and health are served") {
   auto server = StartOrFail("127.0.0.1:0", Ready(true));
   CHECK(server->address() == "127.0.0.1:" + std::to_string(server->port()));
@@ -97,6 +80,17 @@ TEST_CASE("a taken port is an error that names it, not a silent share") {
   auto second = HttpServer::Start(first->address(), Ready(true));
   REQUIRE_FALSE(second.ok());
   CHECK(second.status().message().find(first->address()) != std::string::npos);
+}
+
+TEST_CASE("a successor may bind beside it, and serves when the first one is gone") {
+  auto first = StartOrFail("127.0.0.1:0", Ready(false));
+  auto second = HttpServer::Start(first->address(), Ready(true), net::InUse::kTakeOver);
+  REQUIRE(second.ok());
+  first->Stop();
+  httplib::Client client("127.0.0.1", (*second)->port());
+  auto ready = client.Get("/readyz");
+  REQUIRE(ready);
+  CHECK(ready->status == 200);
 }
 
 TEST_CASE("stop ends the server and may be called twice") {

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "inference/result.h"
+#include "net/address.h"
+#include "net/file_descriptor.h"
+
+namespace inference::net {
+
+/// What to do when another process listens on the address already.
+enum class InUse {
+  kRefuse,    // an error
+  kTakeOver,  // listen beside it (TCP), or in its place (Unix): it is about to stop
+};
+
+/// A listening, non-blocking socket.
+class Listener {
+ public:
+  static constexpr unsigned kSocketMode = 0660;
+
+  /// Opens `address`. A TCP socket is bound with SO_REUSEPORT, or nobody could ever take it over.
+  /// A Unix socket gets kSocketMode before anyone can connect, a missing parent folder is made
+  /// (0750), and a file that a dead process left is replaced; one that is no socket never is.
+  /// Errors name the address and say what to do.
+  static Result<Listener> Open(const std::string& address, InUse in_use);
+  /// Takes a socket that already listens, as socket activation passes it.
+  static Result<Listener> Adopt(int fd);
+
+  Listener(Listener&&) noexcept = default;
+  Listener& operator=(Listener&&) noexcept = default;
+  /// Removes the file of a Unix socket that it made, unless another process has replaced it.
+  ~Listener();
+
+  int fd() const { return fd_.get(); }
+  /// With the real port: "127.0.0.1:9002", "[::]:9002", "unix:///path".
+  const std::string& address() const { return address_; }
+  bool is_unix() const { return unix_; }
+
+ private:
+  Listener() = default;
+
+  FileDescriptor fd_;
+  std::string address_;
+  std::string path_;  // of a Unix socket that we made
+  uint64_t device_ = 0, inode_ = 0;
+  bool unix_ = false;
+};
+
+/// Does anyone accept connections there? False for port 0.
+bool SomebodyListens(const Address& address);
+
+/// Connects to a Unix socket. The message says what is wrong with it and what to do.
+Result<FileDescriptor> ConnectUnix(const std::string& path);
+
+}  // namespace inference::net
