@@ -64,19 +64,22 @@ def write_manifests(path, *documents):
 class Daemon:
     """A running inferenced with one pool, llm/chat, of the given endpoints {name: "host:port"}.
 
-    Several may be made with the same `port`: that is how a restart is rehearsed.
+    With `take_over`, another one, it starts beside that one on all the same addresses: that is how a
+    restart is rehearsed.
     """
 
-    def __init__(self, directory, endpoints, config=None, port=None, name="inferenced", wait=True,
-                 binary=None):
+    def __init__(self, directory, endpoints, config=None, port=None, take_over=None,
+                 name="inferenced", wait=True, binary=None):
         directory.mkdir(parents=True, exist_ok=True)
         self.directory, self.name = directory, name
-        self.port = port or free_port()
+        self.port = take_over.port if take_over else port or free_port()
         self.address = f"127.0.0.1:{self.port}"
-        self.http = f"http://127.0.0.1:{(http_port := free_port())}"
-        self.health_port = free_port()
+        self.http_port = take_over.http_port if take_over else free_port()
+        self.http = f"http://127.0.0.1:{self.http_port}"
+        self.health_port = take_over.health_port if take_over else free_port()
         # A socket's path has at most 107 bytes; the names of tests are longer.
-        self._sockets = tempfile.TemporaryDirectory(prefix="inferenced-")
+        self._sockets = (take_over._sockets if take_over
+                         else tempfile.TemporaryDirectory(prefix="inferenced-"))
         self.admin = f"unix://{self._sockets.name}/admin.sock"
         self.manifests = directory / "manifests.d"
         self.manifests.mkdir(exist_ok=True)
@@ -88,15 +91,19 @@ class Daemon:
             "kind": "DaemonConfig",
             "listeners": [{"address": self.address, "tls": {"mode": "none"}}],
             "health": {"address": f"127.0.0.1:{self.health_port}"},
-            "http": {"address": f"127.0.0.1:{http_port}"},
+            "http": {"address": f"127.0.0.1:{self.http_port}"},
             "admin": {"address": self.admin},
             "manifests": ["manifests.d"],
         }
         document.update(config or {})
         self.config.write_text(yaml.safe_dump(document, sort_keys=False))
-        self.process = Process(name, [binary or program("inferenced"), "--config", self.config],
+        arguments = ["--take-over"] if take_over else []
+        self.process = Process(name, [binary or program("inferenced"), "--config", self.config, *arguments],
                                directory / f"{name}.log")
-        if wait:
+        if take_over:
+            # Its predecessor may answer on the HTTP address.
+            self.process.wait_until(lambda: "is ready" in self.process.tail(), "says that it is ready")
+        elif wait:
             self.wait_ready()
 
     def wait_ready(self):
@@ -161,7 +168,7 @@ class ReferencePicker:
 
     def __init__(self, directory, endpoints, port=None):
         directory.mkdir(parents=True, exist_ok=True)
-        self.port = port or free_port()
+        self.port = take_over.port if take_over else port or free_port()
         self.address = f"127.0.0.1:{self.port}"
         script = pathlib.Path(__file__).with_name("reference_picker.py")
         self.process = Process("reference-picker", [
