@@ -32,6 +32,7 @@ CELLS = [
     ("256k-8chunks-4x64", "full", ["--body", "262144"], ("streams_per_second", "min", 2000)),
     ("1k-128chunks-4x64", "full", ["--chunks", "128"], ("streams_per_second", "min", 5000)),
     ("1k-8chunks-64x1", "full", ["--connections", "64"], ("cpu_us_per_stream", "max", 60)),
+    ("1k-8chunks-64x1-unix", "full", ["--connections", "64", "--unix"], None),
     ("1k-request-only-4x64", "auto", ["--chunks", "0"], None),
     ("1k-request-only-64x1", "auto", ["--chunks", "0", "--connections", "64"], None),
     ("1k-tls-8chunks-4x64", "full", ["--tls"], None),
@@ -87,8 +88,8 @@ def pinned(cores, command):
 class Lab:
     """Simulated servers and a daemon on free ports, in a folder of their own."""
 
-    def __init__(self, build, tracking, tls, other_cores):
-        self.build, self.other = build, other_cores
+    def __init__(self, build, tracking, tls, other_cores, servers=10):
+        self.build, self.other, self.servers = build, other_cores, servers
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="inferenced-bench-"))
         self.processes = []
         self.port, self.http = free_port(), free_port()
@@ -104,7 +105,7 @@ class Lab:
 
     def start_servers(self):
         sim = self.build / "cmd/inferencesim/inferencesim"
-        self.sims = [free_port() for _ in range(10)]
+        self.sims = [free_port() for _ in range(self.servers)]
         instances = [a for i, p in enumerate(self.sims) for a in ("--instance", f"name=sim-{i},port={p}")]
         self.spawn("sim", pinned(self.other, [sim, *instances, "--time-scale", "0.001"]))
         for port in self.sims:
@@ -124,7 +125,8 @@ class Lab:
         (self.dir / "manifests.d/set.json").write_text(json.dumps(members))
         config = {"apiVersion": "inferenced.dev/v1alpha1", "kind": "DaemonConfig",
                   "listeners": [{"address": f"127.0.0.1:{self.port}",
-                                 "tls": {"mode": "selfSigned" if tls else "none"}}],
+                                 "tls": {"mode": "selfSigned" if tls else "none"}},
+                                {"address": f"unix://{self.dir}/extproc.sock"}],
                   "health": {"address": "127.0.0.1:0"},
                   "http": {"address": f"127.0.0.1:{self.http}"},
                   "admin": {"address": f"unix://{self.dir}/admin.sock"},
@@ -137,8 +139,11 @@ class Lab:
         time.sleep(0.5)  # the first scrapes
 
     def load(self, arguments):
-        command = [self.build / "tests/bench/extproc_load", "--target", f"127.0.0.1:{self.port}",
-                   "--pid", self.daemon.pid, *arguments]
+        target = f"127.0.0.1:{self.port}"
+        if "--unix" in arguments:
+            target = f"unix://{self.dir}/extproc.sock"
+        command = [self.build / "tests/bench/extproc_load", "--target", target, "--pid", self.daemon.pid,
+                   *(a for a in arguments if a != "--unix")]
         done = subprocess.run(pinned(self.other, command), capture_output=True, text=True)
         if done.returncode != 0 and not done.stdout:
             sys.exit(f"extproc_load failed: {done.stderr}\nlogs in {self.dir}")
@@ -264,14 +269,15 @@ def main():
                 lab.close()
         results["cells"][name] = median(runs)
         show(name, results["cells"][name], target)
-    if options.cell in "idle-10-endpoints":
-        lab = Lab(options.build, "auto", False, other)
+    for name, servers, limit in (("idle-10-endpoints", 10, 0.02), ("idle-100-endpoints", 100, 0.2)):
+        if options.cell not in name:
+            continue
+        lab = Lab(options.build, "auto", False, other, servers)
         try:
-            result = measure_idle(lab)
+            results["cells"][name] = measure_idle(lab)
         finally:
             lab.close()
-        results["cells"]["idle-10-endpoints"] = result
-        show("idle-10-endpoints", result, ("cores", "max", 0.02))
+        show(name, results["cells"][name], ("cores", "max", limit))
     for name, connections, size, limit in ENVOY_CELLS:
         if options.cell not in name:
             continue
