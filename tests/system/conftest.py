@@ -80,8 +80,9 @@ class Stack:
     """Client → Envoy → picker, and model servers behind."""
 
     def __init__(self, loop, bootstrap, directory, picker="daemon", servers=3, endpoints=None,
-                 config=None, edit=None, workers=2):
-        """`endpoints` {name: "host:port"} are used in place of our own recording model servers."""
+                 config=None, edit=None, workers=2, picker_address=None):
+        """`endpoints` {name: "host:port"} are used in place of our own recording model servers.
+        Envoy goes to `picker_address`, a listener in `config`, instead of the usual one."""
         self.loop, self.bootstrap, self.directory = loop, bootstrap, directory
         self.keep = False
         shutil.rmtree(directory, ignore_errors=True)
@@ -94,8 +95,9 @@ class Stack:
                 self.picker = Daemon(directory, self.endpoints, config)
             else:
                 self.picker = ReferencePicker(directory, self.endpoints)
-            self.envoy = envoy_module.Envoy(bootstrap, directory, self.picker.address,
-                                            list(self.endpoints.values()), edit, workers)
+            self.envoy = envoy_module.Envoy(
+                bootstrap, directory, picker_address or self.picker.address,
+                list(self.endpoints.values()), edit, workers)
             self.envoy.wait_for_picker()
         except BaseException:
             self.close()

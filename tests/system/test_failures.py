@@ -5,12 +5,14 @@ import asyncio
 import json
 import signal
 import time
+import uuid
 
 import pytest
 from harness import envoy
 from harness.clients import VERSIONS, connect
 from harness.openai import CHAT, JSON, chat
 from harness.process import wait_until
+from harness.simulator import Simulator
 
 MIB = 1 << 20
 FULL_DUPLEX_PICK = ("full-duplex", "request-only")
@@ -251,6 +253,42 @@ def test_hung_endpoint_does_not_win_with_its_last_page(make_stack):
     wait_until(lambda: stack.daemon.listed()[victim.name]["state"] == "Unreachable",
                "the daemon notices", timeout=5)
     assert served_by_others(stack, victim, 30)
+
+
+@pytest.fixture
+def simulator(tmp_path):
+    made = Simulator(tmp_path / "simulator", 4, ("--model", "m", "--time-scale", "0.01"))
+    yield made
+    made.stop()
+
+
+def shares(stack, count):
+    """How many of `count` requests of nothing in common each simulated server got."""
+    shares = dict.fromkeys(stack.endpoints, 0)
+    for _ in range(count):
+        response = stack.request("1.1", "POST", CHAT, headers=JSON,
+                                 body=chat(uuid.uuid4().hex * 40, max_tokens=2))
+        assert response.status == 200
+        shares[response.headers["x-inferencesim-instance"]] += 1
+    return shares
+
+
+@pytest.mark.parametrize("bootstrap", envoy.NAMES)
+def test_hung_endpoint_loses_its_picks_within_two_seconds_and_gets_them_back(
+        make_stack, simulator, bootstrap):
+    stack = make_stack(bootstrap, endpoints=simulator.endpoints)
+    # Equal servers have equal shares: 25 of 100 each.
+    assert min(shares(stack, 100).values()) >= 10
+    began = time.monotonic()
+    simulator.fault("sim-1", hang=True)
+    wait_until(lambda: stack.daemon.listed()["sim-1"]["state"] == "Unreachable", "the daemon notices")
+    without = shares(stack, 20)
+    assert time.monotonic() - began < 2
+    assert without["sim-1"] == 0
+    assert min(n for name, n in without.items() if name != "sim-1") > 0
+    simulator.fault("sim-1")
+    wait_until(lambda: shares(stack, 4)["sim-1"] > 0, "it gets requests again", timeout=5)
+    assert min(shares(stack, 100).values()) >= 10
 
 
 def test_all_endpoints_dead_is_an_error_in_bounded_time(make_stack):

@@ -168,7 +168,7 @@ class ReferencePicker:
 
     def __init__(self, directory, endpoints, port=None):
         directory.mkdir(parents=True, exist_ok=True)
-        self.port = take_over.port if take_over else port or free_port()
+        self.port = port or free_port()
         self.address = f"127.0.0.1:{self.port}"
         script = pathlib.Path(__file__).with_name("reference_picker.py")
         self.process = Process("reference-picker", [

@@ -25,6 +25,10 @@ def free_port():
             return port
 
 
+def host_port(host, port):
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def wait_until(condition, what, timeout=15.0, interval=0.02, on_failure=lambda: ""):
     """Polls until `condition()` is true and returns its value; AssertionError naming `what`."""
     deadline = time.monotonic() + timeout

@@ -15,6 +15,11 @@ __attribute__((noinline)) void* operator new(size_t size) {
   if (void* p = std::malloc(size)) return p;
   throw std::bad_alloc();
 }
+// Sorting's temporary buffers come from here; all kinds must match under AddressSanitizer.
+__attribute__((noinline)) void* operator new(size_t size, const std::nothrow_t&) noexcept {
+  allocations.fetch_add(1, std::memory_order_relaxed);
+  return std::malloc(size);
+}
 __attribute__((noinline)) void operator delete(void* p) noexcept {
   std::free(p);
 }
