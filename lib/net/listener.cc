@@ -78,9 +78,6 @@ int BindTcp(const addrinfo& found, bool any_host, FileDescriptor& out) {
 }
 
 Result<FileDescriptor> OpenTcp(const std::string& text, const Address& address, InUse in_use) {
-  if (in_use == InUse::kRefuse && SomebodyListens(address)) {
-    return Status(Code::kAlreadyExists, "cannot listen on " + text + kBusy);
-  }
   auto found = LookUp(address);
   if (!found.ok()) {
     return Status(Code::kInvalidArgument,
@@ -91,6 +88,11 @@ Result<FileDescriptor> OpenTcp(const std::string& text, const Address& address, 
   if (error == EAFNOSUPPORT && address.host.empty()) {  // a machine without IPv6
     found = LookUp({{}, "0.0.0.0", address.port});
     if (found.ok()) error = BindTcp(**found, true, fd);
+  }
+  // Bound first: an address of another machine must not be asked who listens there.
+  const bool bound_beside = error == 0 && in_use == InUse::kRefuse && SomebodyListens(address);
+  if (bound_beside || (error == EADDRINUSE && in_use == InUse::kRefuse)) {
+    return Status(Code::kAlreadyExists, "cannot listen on " + text + kBusy);
   }
   if (error != 0) return CannotListen(text, "bind", error);
   return fd;
@@ -140,7 +142,8 @@ Result<FileDescriptor> OpenUnix(const std::string& text, const std::string& path
   FileDescriptor fd(socket(AF_UNIX, kStream | SOCK_NONBLOCK, 0));
   unlink(draft.c_str());
   if (fd.get() < 0 || bind(fd.get(), reinterpret_cast<const sockaddr*>(&name), sizeof name) != 0) {
-    return CannotListen(text, "bind");
+    const int error = errno;
+    return CannotListen(text, error == ENOENT ? "the folder cannot be made" : "bind", error);
   }
   const bool ready = chmod(draft.c_str(), Listener::kSocketMode) == 0 &&
                      listen(fd.get(), kBacklog) == 0 && rename(draft.c_str(), path.c_str()) == 0;

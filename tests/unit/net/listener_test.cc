@@ -1,5 +1,6 @@
 #include "net/listener.h"
 
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -41,6 +42,38 @@ TEST_CASE("TCP: a second one is refused, unless it takes over") {
   const auto beside = Listener::Open(first->address(), InUse::kTakeOver);
   REQUIRE(beside.ok());
   CHECK(beside->address() == first->address());
+}
+
+TEST_CASE("bug: an address that isn't ours was said to be in use by another process") {
+  const auto listener = Listener::Open("192.0.2.1:9002", InUse::kRefuse);
+  REQUIRE_FALSE(listener.ok());
+  CHECK(listener.status().code() == Code::kUnavailable);
+  CHECK(listener.status().message() ==
+        "cannot listen on 192.0.2.1:9002: bind: Cannot assign requested address");
+}
+
+TEST_CASE("TCP: a port held without SO_REUSEPORT is busy as well") {
+  const FileDescriptor other(socket(AF_INET, SOCK_STREAM, 0));
+  sockaddr_in name{};
+  name.sin_family = AF_INET;
+  name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof name;
+  auto* address = reinterpret_cast<sockaddr*>(&name);
+  REQUIRE(bind(other.get(), address, size) == 0);
+  REQUIRE(listen(other.get(), 1) == 0);
+  REQUIRE(getsockname(other.get(), address, &size) == 0);
+  const auto refused =
+      Listener::Open("127.0.0.1:" + std::to_string(ntohs(name.sin_port)), InUse::kRefuse);
+  REQUIRE_FALSE(refused.ok());
+  CHECK(refused.status().message().find("another process listens there") != std::string::npos);
+}
+
+TEST_CASE("Unix: a folder that cannot be made is named as the reason") {
+  const TempDir dir;
+  const auto listener = Listener::Open("unix://" + (dir / "a/b/x.sock"), InUse::kRefuse);
+  REQUIRE_FALSE(listener.ok());
+  CHECK(listener.status().message().find("the folder cannot be made: No such file") !=
+        std::string::npos);
 }
 
 TEST_CASE("TCP: IPv6 and every address") {
