@@ -3,6 +3,7 @@
 #include <map>
 
 #include "api/codes.h"
+#include "api/plugin_catalogue.h"
 #include "base/text.h"
 #include "manifest/kinds.h"
 #include "manifest/reader.h"
@@ -136,6 +137,18 @@ class PickerConfigReader {
     std::vector<std::string_view> names;
     for (const auto& [name, type] : types_) names.push_back(name);
     const std::string_view meant = base::ClosestMatch(ref.text, names);
+    // The plugin itself may be the one that is misspelt.
+    if (const auto it = types_.find(std::string(meant));
+        it != types_.end() && !api::FindPlugin(it->second) && api::FindPlugin(ref.text)) {
+      for (const api::PluginSpec& spec : config_.plugins) {
+        if (spec.name != meant) continue;
+        Report(out_, codes::kUnknownPlugin, spec.type_origin,
+               fmt::format("unknown plugin type '{}'", base::Printable(spec.type, 60)),
+               fmt::format("did you mean '{}'?", ref.text));
+        types_.emplace(ref.text, ref.text);  // said once
+        return;
+      }
+    }
     Report(out_, codes::kBadValue, ref.at,
            fmt::format("undefined plugin '{}'", base::Printable(ref.text, 60)),
            meant.empty() ? "declare it under plugins" : fmt::format("did you mean '{}'?", meant));

@@ -75,6 +75,9 @@ TEST_CASE("what breaks the schema of a picker configuration is reported at its p
       {"- name: default\n", "- name: ''\n", "13:9", "must not be empty"},
       {"pluginRef: prefix, weight: 0.5", "pluginRef: prefx, weight: 0.5", "16:17",
        "undefined plugin 'prefx' (did you mean 'prefix'?)"},
+      // Not at the reference, which is right.
+      {"- type: queue-scorer", "- type: quue-scorer", "5:9",
+       "unknown plugin type 'quue-scorer' (did you mean 'queue-scorer'?)"},
       {"weight: 2", "weight: -1", "15:39", "must be a finite number of at least 0, not -1"},
       {"weight: 2", "weight: \"2\"", "15:39", "must be a number, not '2'"},
       {"weight: 2", "weight: 1e999", "15:39", "must be a finite number"},
