@@ -34,6 +34,8 @@ constexpr auto kCodes = std::to_array<CodeInfo>({
     {kUnselected, "unselected", "endpoints that no pool selects"},
     {kUnknownPool, "unknown-pool", "a reference to a pool that does not exist"},
     {kNeedsRestart, "needs-restart", "a setting that a running daemon cannot change"},
+    {kUnresolved, "unresolved", "an endpoint's DNS name has no address now"},
+    {kNoPool, "no-pool", "the manifests have no InferencePool"},
     {kUnknownPlugin, "unknown-plugin", "no such plugin type"},
     {kPluginNotAvailable, "plugin-not-available", "a known plugin type that is not in this build"},
     {kUnknownParameter, "unknown-parameter", "the plugin has no such parameter"},

@@ -37,6 +37,8 @@ inline constexpr std::string_view kSelectsNothing = "INF0203";
 inline constexpr std::string_view kUnselected = "INF0204";
 inline constexpr std::string_view kUnknownPool = "INF0205";
 inline constexpr std::string_view kNeedsRestart = "INF0206";
+inline constexpr std::string_view kUnresolved = "INF0207";
+inline constexpr std::string_view kNoPool = "INF0208";
 
 inline constexpr std::string_view kUnknownPlugin = "INF0301";
 inline constexpr std::string_view kPluginNotAvailable = "INF0302";

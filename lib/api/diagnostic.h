@@ -19,12 +19,13 @@ struct Diagnostic {
   std::string message;  // what is wrong here; lower case, no trailing period
   std::string note;     // what will happen, or what to do; may be empty
 
-  /// "pool.yaml:16:5: error: message [INF0104]"
+  /// "pool.yaml:16:5: error: message [INF0104]"; without the place when there is none.
   std::string ToString() const {
     const char* word = severity == Severity::kError     ? "error"
                        : severity == Severity::kWarning ? "warning"
                                                         : "info";
-    std::string out = origin.ToString() + ": " + word + ": " + message;
+    std::string out = origin.known() ? origin.ToString() + ": " : "";
+    out += std::string(word) + ": " + message;
     if (!note.empty()) out += " (" + note + ")";
     return code.empty() ? out : out + " [" + code + "]";
   }

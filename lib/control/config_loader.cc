@@ -27,6 +27,48 @@ void AddUnreadable(const api::Origin& origin, const Status& status, api::Diagnos
       {api::Severity::kError, std::string(api::codes::kUnreadable), origin, status.message(), ""});
 }
 
+std::vector<api::ScrapeConfig*> ScrapeConfigs(api::DaemonConfig& daemon) {
+  std::vector<api::ScrapeConfig*> all{&daemon.scrape};
+  for (auto& [key, pool] : daemon.pools) {
+    if (pool.scrape) all.push_back(&*pool.scrape);
+  }
+  return all;
+}
+
+// Relative paths of certificates and keys count from the configuration's folder too.
+void ResolveTlsFiles(const LoadedConfig& config, api::DaemonConfig& daemon) {
+  const auto resolve = [&](std::string& file) {
+    if (!file.empty()) file = config.Resolve(file);
+  };
+  for (api::ListenerConfig& listener : daemon.listeners) {
+    resolve(listener.tls.cert_file);
+    resolve(listener.tls.key_file);
+  }
+  for (api::ScrapeConfig* scrape : ScrapeConfigs(daemon)) {
+    for (auto* file : {&scrape->ca_file, &scrape->cert_file, &scrape->key_file}) {
+      resolve(file->value);
+    }
+  }
+}
+
+// That they can be read; what is in them, only TLS can say.
+void CheckTlsFiles(api::DaemonConfig daemon, api::Diagnostics& diagnostics) {
+  const auto check = [&](const std::string& file, const api::Origin& origin) {
+    if (file.empty()) return;
+    const Result<std::string> text = manifest::ReadFile(file);
+    if (!text.ok()) AddUnreadable(origin, text.status(), diagnostics);
+  };
+  for (const api::ListenerConfig& listener : daemon.listeners) {
+    check(listener.tls.cert_file, listener.address.origin);
+    check(listener.tls.key_file, listener.address.origin);
+  }
+  for (const api::ScrapeConfig* scrape : ScrapeConfigs(daemon)) {
+    for (const auto* file : {&scrape->ca_file, &scrape->cert_file, &scrape->key_file}) {
+      check(**file, file->origin);
+    }
+  }
+}
+
 // Where sockets are made by default: what systemd made for us, /run for root, else the user's own.
 std::string RunDirectory() {
   if (const char* given = std::getenv("RUNTIME_DIRECTORY"); given && *given) return given;
@@ -79,6 +121,7 @@ std::unique_ptr<LoadedConfig> LoadConfig(const std::string& path, api::Diagnosti
   loaded->path = path;
   loaded->base_dir = std::filesystem::path(path).parent_path().string();
   if (loaded->base_dir.empty()) loaded->base_dir = ".";
+  ResolveTlsFiles(*loaded, *daemon);
   loaded->daemon = std::make_shared<const api::DaemonConfig>(*std::move(daemon));
   return loaded;
 }
@@ -116,6 +159,13 @@ void ReadAllManifests(const LoadedConfig& config, Inputs& inputs, api::Diagnosti
   }
 }
 
+void WarnOfNoPool(const Inputs& inputs, api::Diagnostics& diagnostics) {
+  if (!inputs.manifests.pools.empty()) return;
+  diagnostics.push_back({api::Severity::kWarning, std::string(api::codes::kNoPool),
+                         inputs.daemon->origin, "there is no InferencePool in the manifests",
+                         "every request is answered with 503 until there is one"});
+}
+
 std::vector<std::string> WatchedFiles(const LoadedConfig& config) {
   std::vector<std::string> files{config.path};
   for (const api::Field<std::string>* path : PickerConfigPaths(*config.daemon)) {
@@ -131,15 +181,21 @@ bool CheckConfig(const std::string& path, api::Diagnostics& diagnostics) {
   inputs.daemon = config->daemon;
   ReadPickerConfigs(*config, inputs, diagnostics);
   ReadAllManifests(*config, inputs, diagnostics);
+  CheckTlsFiles(*config->daemon, diagnostics);
+  if (!api::HasErrors(diagnostics)) WarnOfNoPool(inputs, diagnostics);
   RuntimeBuilder builder;
   return builder.Build(inputs, 1, diagnostics) != nullptr && !api::HasErrors(diagnostics);
 }
 
-std::vector<std::string> ChangedImmutableKeys(const api::DaemonConfig& running,
-                                              const api::DaemonConfig& next) {
-  std::vector<std::string> keys;
+std::vector<ChangedKey> ChangedImmutableKeys(const api::DaemonConfig& running,
+                                             const api::DaemonConfig& next) {
+  std::vector<ChangedKey> keys;
+  const auto add = [&](const char* key, const api::Origin& origin) {
+    // A value that was taken out has no place of its own.
+    keys.push_back({key, origin.known() ? origin : next.origin});
+  };
   const auto compare = [&](const char* key, const auto& a, const auto& b) {
-    if (a != b) keys.emplace_back(key);
+    if (*a != *b) add(key, b.origin);
   };
   bool same_listeners = running.listeners.size() == next.listeners.size();
   for (size_t i = 0; same_listeners && i < next.listeners.size(); ++i) {
@@ -147,23 +203,25 @@ std::vector<std::string> ChangedImmutableKeys(const api::DaemonConfig& running,
     same_listeners = *a.address == *b.address && a.tls.mode == b.tls.mode &&
                      a.tls.cert_file == b.tls.cert_file && a.tls.key_file == b.tls.key_file;
   }
-  if (!same_listeners) keys.emplace_back("listeners");
-  compare("health.address", *running.health_address, *next.health_address);
-  compare("http.address", *running.http_address, *next.http_address);
-  compare("admin.address", *running.admin_address, *next.admin_address);
-  compare("workers", *running.workers, *next.workers);
-  compare("decisionRing", *running.decision_ring, *next.decision_ring);
-  compare("limits.maxBodyBytes", *running.limits.max_body_bytes, *next.limits.max_body_bytes);
-  compare("limits.bodyBudget", *running.limits.body_budget, *next.limits.body_budget);
-  compare("limits.pickTimeout", *running.limits.pick_timeout, *next.limits.pick_timeout);
-  compare("trustPriorityHeaders", *running.trust_priority_headers, *next.trust_priority_headers);
-  compare("endpointHeader", *running.endpoint_header, *next.endpoint_header);
-  compare("logFormat", *running.log_format, *next.log_format);
+  if (!same_listeners) add("listeners", next.listeners.front().address.origin);
+  compare("health.address", running.health_address, next.health_address);
+  compare("http.address", running.http_address, next.http_address);
+  compare("admin.address", running.admin_address, next.admin_address);
+  compare("workers", running.workers, next.workers);
+  compare("decisionRing", running.decision_ring, next.decision_ring);
+  compare("limits.maxBodyBytes", running.limits.max_body_bytes, next.limits.max_body_bytes);
+  compare("limits.bodyBudget", running.limits.body_budget, next.limits.body_budget);
+  compare("limits.pickTimeout", running.limits.pick_timeout, next.limits.pick_timeout);
+  compare("trustPriorityHeaders", running.trust_priority_headers, next.trust_priority_headers);
+  compare("endpointHeader", running.endpoint_header, next.endpoint_header);
+  compare("logFormat", running.log_format, next.log_format);
   bool same_manifests = running.manifests.size() == next.manifests.size();
   for (size_t i = 0; same_manifests && i < next.manifests.size(); ++i) {
     same_manifests = *running.manifests[i] == *next.manifests[i];
   }
-  if (!same_manifests) keys.emplace_back("manifests");
+  if (!same_manifests) {
+    add("manifests", next.manifests.empty() ? next.origin : next.manifests.front().origin);
+  }
   return keys;
 }
 

@@ -36,8 +36,15 @@ std::vector<std::string> WatchedFiles(const LoadedConfig& config);
 /// when there are errors.
 bool CheckConfig(const std::string& path, api::Diagnostics& diagnostics);
 
+/// Adds a warning when the manifests have no InferencePool at all.
+void WarnOfNoPool(const Inputs& inputs, api::Diagnostics& diagnostics);
+
+struct ChangedKey {
+  std::string key;
+  api::Origin origin;  // of the new value
+};
 /// The keys whose values differ and that only a restart can change: listeners, addresses, workers.
-std::vector<std::string> ChangedImmutableKeys(const api::DaemonConfig& running,
-                                              const api::DaemonConfig& next);
+std::vector<ChangedKey> ChangedImmutableKeys(const api::DaemonConfig& running,
+                                             const api::DaemonConfig& next);
 
 }  // namespace inference::control

@@ -18,7 +18,7 @@ struct ConfigStatus {
   bool last_reload_ok = true;
   base::WallTime last_success{};
   uint64_t rejected = 0;         // changes refused since the start
-  api::Diagnostics diagnostics;  // of the last attempt, warnings included
+  api::Diagnostics diagnostics;  // of the last attempt and of DNS names now
 };
 
 using RuntimeHolder = base::SnapshotHolder<picker::Runtime>;

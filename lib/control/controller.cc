@@ -121,53 +121,86 @@ void Controller::OnManifests(manifest::ManifestSet set, api::Diagnostics diagnos
 void Controller::OnDns(std::map<std::string, std::vector<std::string>> addresses,
                        std::map<std::string, std::string> errors) {
   Post([this, addresses = std::move(addresses), errors = std::move(errors)]() mutable {
-    for (const auto& [name, error] : errors) spdlog::warn("DNS name \"{}\": {}", name, error);
-    if (addresses == inputs_.dns) return;
-    Inputs next = inputs_;
-    next.dns = std::move(addresses);
-    Apply(std::move(next), {});
+    const bool news = errors != dns_errors_;
+    dns_errors_ = std::move(errors);
+    if (addresses != inputs_.dns) {
+      Inputs next = inputs_;
+      next.dns = std::move(addresses);
+      // What was found in the files, and whether they are refused, stays as it is.
+      api::Diagnostics ignored;
+      Install(std::move(next), ignored);
+    }
+    const api::Diagnostics findings = UnresolvedNames();
+    if (news) Log(findings);
+    const std::lock_guard lock(status_mutex_);
+    dns_findings_ = findings;
   });
+}
+
+api::Diagnostics Controller::UnresolvedNames() const {
+  api::Diagnostics findings;
+  for (const api::EndpointSet& set : inputs_.manifests.endpoint_sets) {
+    for (const api::EndpointSet::Endpoint& endpoint : set.endpoints) {
+      const auto error = dns_errors_.find(endpoint.dns);
+      if (endpoint.dns.empty() || error == dns_errors_.end()) continue;
+      findings.push_back({api::Severity::kWarning, std::string(api::codes::kUnresolved),
+                          endpoint.origin, "DNS name '" + endpoint.dns + "': " + error->second,
+                          inputs_.dns.contains(endpoint.dns)
+                              ? "its last addresses stay in use"
+                              : "endpoint '" + endpoint.name + "' is left out until it resolves"});
+    }
+  }
+  return findings;
 }
 
 void Controller::ReadConfigFiles(Inputs& inputs, api::Diagnostics& diagnostics) const {
   const std::unique_ptr<LoadedConfig> loaded = LoadConfig(config_->path, diagnostics);
   if (!loaded) return;
-  const std::vector<std::string> keys = ChangedImmutableKeys(*config_->daemon, *loaded->daemon);
-  if (!keys.empty()) {
-    std::string list;
-    for (const std::string& key : keys) list += (list.empty() ? "" : ", ") + key;
-    diagnostics.push_back(
-        {api::Severity::kError, std::string(api::codes::kNeedsRestart), loaded->daemon->origin,
-         "only a restart can change: " + list,
-         "nothing of this change was applied; put the old values back or restart"});
-    return;
+  const std::vector<ChangedKey> keys = ChangedImmutableKeys(*config_->daemon, *loaded->daemon);
+  for (const ChangedKey& changed : keys) {
+    diagnostics.push_back({api::Severity::kError, std::string(api::codes::kNeedsRestart),
+                           changed.origin, "only a restart can change: " + changed.key,
+                           "nothing of this change was applied; put the old value back or "
+                           "restart"});
   }
+  if (!keys.empty()) return;
   inputs.daemon = loaded->daemon;
   ReadPickerConfigs(*loaded, inputs, diagnostics);
 }
 
 void Controller::Apply(Inputs inputs, api::Diagnostics diagnostics) {
-  const std::shared_ptr<const picker::Runtime> before = runtime_.Get();
-  std::unique_ptr<Built> built = builder_.Build(inputs, before->generation() + 1, diagnostics);
-  if (!built) {
+  WarnOfNoPool(inputs, diagnostics);
+  if (!Install(std::move(inputs), diagnostics)) {
     Reject(std::move(diagnostics));
     return;
   }
   Log(diagnostics);
+  api::Diagnostics unresolved = UnresolvedNames();
+  const std::lock_guard lock(status_mutex_);
+  status_.last_reload_ok = true;
+  status_.diagnostics = std::move(diagnostics);
+  dns_findings_ = std::move(unresolved);
+  first_attempt_.notify_all();
+}
+
+bool Controller::Install(Inputs inputs, api::Diagnostics& diagnostics) {
+  const std::shared_ptr<const picker::Runtime> before = runtime_.Get();
+  std::unique_ptr<Built> built = builder_.Build(inputs, before->generation() + 1, diagnostics);
+  if (!built) return false;
   runtime_.Publish(built->runtime);
   scraper_->SetTargets(std::move(built->targets));
   resolver_->SetNames(built->dns_names);
   ForgetRemoved(*before, *built->runtime);
   inputs_ = std::move(inputs);
-  spdlog::info("generation {}: {} pools, {} endpoints", built->runtime->generation(),
-               built->runtime->pools().size(), CountEndpoints(*built->runtime));
+  const size_t pools = built->runtime->pools().size();
+  const size_t endpoints = CountEndpoints(*built->runtime);
+  spdlog::info("generation {}: {} pool{}, {} endpoint{}", built->runtime->generation(), pools,
+               pools == 1 ? "" : "s", endpoints, endpoints == 1 ? "" : "s");
   const std::lock_guard lock(status_mutex_);
   daemon_ = inputs_.daemon;
   status_.generation = built->runtime->generation();
-  status_.last_reload_ok = true;
   status_.last_success = options_.clock->WallNow();
-  status_.diagnostics = std::move(diagnostics);
-  first_attempt_.notify_all();
+  return true;
 }
 
 void Controller::ForgetRemoved(const picker::Runtime& before, const picker::Runtime& now) {
@@ -200,7 +233,9 @@ void Controller::Reject(api::Diagnostics diagnostics) {
 
 ConfigStatus Controller::config_status() const {
   const std::lock_guard lock(status_mutex_);
-  return status_;
+  ConfigStatus status = status_;
+  status.diagnostics.insert(status.diagnostics.end(), dns_findings_.begin(), dns_findings_.end());
+  return status;
 }
 
 std::shared_ptr<const api::DaemonConfig> Controller::daemon_config() const {

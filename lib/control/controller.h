@@ -3,6 +3,7 @@
 #include <condition_variable>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -26,7 +27,7 @@ namespace inference::control {
 
 /// The one writer. Takes the sources' events on its own thread, builds the next Runtime from the
 /// resulting whole, publishes it or keeps the old one and says why.
-class Controller final : public ControlView, private sources::Sink {
+class Controller final : public ControlView, public sources::Sink {
  public:
   struct Options {
     std::string config_path;
@@ -56,8 +57,12 @@ class Controller final : public ControlView, private sources::Sink {
 
   void Post(std::function<void()> work);
   void Run();
-  /// Builds from `inputs`; publishes and remembers them on success.
+  /// Installs what was read from the files, or rejects it.
   void Apply(Inputs inputs, api::Diagnostics diagnostics);
+  /// Builds from `inputs`; publishes and remembers them on success.
+  bool Install(Inputs inputs, api::Diagnostics& diagnostics);
+  /// One finding for each running endpoint whose DNS name does not resolve now.
+  api::Diagnostics UnresolvedNames() const;
   void Reject(api::Diagnostics diagnostics);
   /// Reads the daemon's and the picker's configuration files again into `inputs`.
   void ReadConfigFiles(Inputs& inputs, api::Diagnostics& diagnostics) const;
@@ -74,11 +79,13 @@ class Controller final : public ControlView, private sources::Sink {
 
   // The control thread's own.
   RuntimeBuilder builder_;
-  Inputs inputs_;  // of the running state
+  Inputs inputs_;                                  // of the running state
+  std::map<std::string, std::string> dns_errors_;  // by name
 
   mutable std::mutex status_mutex_;
   std::condition_variable first_attempt_;
-  ConfigStatus status_;                              // guarded by status_mutex_
+  ConfigStatus status_;                              // guarded by status_mutex_; of the files
+  api::Diagnostics dns_findings_;                    // guarded by status_mutex_
   std::shared_ptr<const api::DaemonConfig> daemon_;  // guarded by status_mutex_
 
   std::mutex queue_mutex_;

@@ -15,11 +15,13 @@ namespace {
 
 using std::chrono::steady_clock;
 
-api::Diagnostic Unreadable(const std::string& path, const std::string& message) {
+// `message` may begin with the path, which the place says already.
+api::Diagnostic Unreadable(const std::string& path, std::string message) {
+  if (message.starts_with(path + ": ")) message.erase(0, path.size() + 2);
   return {api::Severity::kError,
           std::string(api::codes::kUnreadable),
           {std::make_shared<const std::string>(path), 0, 0},
-          message,
+          std::move(message),
           ""};
 }
 
@@ -128,7 +130,9 @@ ManifestWatch::Reading ManifestWatch::ReadAll() const {
   for (const std::string& path : options_.paths) {
     const auto files = manifest::ExpandPaths({path}, options_.base_dir);
     if (!files.ok()) {
-      reading.missing.push_back({path, "", files.status().message()});
+      const bool relative = !path.starts_with('/') && !options_.base_dir.empty();
+      const std::string whole = relative ? options_.base_dir + "/" + path : path;
+      reading.missing.push_back({whole, "", files.status().message()});
       continue;
     }
     for (const std::string& file : *files) {

@@ -1,6 +1,7 @@
 #include "control/controller.h"
 
 #include <catch2/catch.hpp>
+#include <filesystem>
 
 #include "support/temp_dir.h"
 
@@ -152,7 +153,8 @@ TEST_CASE("what only a restart can change is named and nothing of the change is 
   changed.replace(changed.find("127.0.0.1:0"), 11, "127.0.0.1:1");
   folder.dir.Write("inferenced.yaml", changed + "pools: {llm/a: {destinationList: 3}}\n");
   REQUIRE(Eventually([&] { return controller.config_status().rejected == 1; }));
-  CHECK(Mentions(controller.config_status().diagnostics, "only a restart can change: listeners"));
+  CHECK(Mentions(controller.config_status().diagnostics,
+                 "inferenced.yaml:4:23: error: only a restart can change: listeners"));
   CHECK(controller.runtime().Get()->Find("llm/a")->destination_list == 1);
 
   folder.dir.Write("inferenced.yaml",
@@ -168,4 +170,83 @@ TEST_CASE("a route to a pool that isn't there is an error at its place") {
   CHECK_FALSE(control::CheckConfig(folder.dir / "inferenced.yaml", diagnostics));
   CHECK(Mentions(diagnostics, "routes.chat: there is no pool llm/nope"));
   CHECK(Mentions(diagnostics, "inferenced.yaml:7:"));
+}
+
+TEST_CASE("bug: an answer of DNS made a refused change look applied") {
+  const Folder folder;
+  Controller controller(folder.options());
+  REQUIRE(controller.Start().ok());
+  folder.dir.Write("manifests.d/pool.yaml", PoolYaml("a", 70000));
+  REQUIRE(Eventually([&] { return controller.config_status().rejected == 1; }));
+  static_cast<sources::Sink&>(controller).OnDns({{"gpu.invalid", {"127.0.0.9"}}}, {});
+  REQUIRE(Eventually([&] { return controller.config_status().generation == 2; }));
+  CHECK_FALSE(controller.config_status().last_reload_ok);
+  CHECK(Mentions(controller.config_status().diagnostics, "pool.yaml:7:13: error"));
+}
+
+TEST_CASE("a DNS name without an address is a finding at the endpoint, until it resolves") {
+  const Folder folder;
+  folder.dir.Write("manifests.d/set.yaml",
+                   std::string(kSet) + "  - {name: gpu-3, dns: gpu.invalid}\n");
+  Controller controller(folder.options());
+  REQUIRE(controller.Start().ok());
+  auto& sink = static_cast<sources::Sink&>(controller);
+  sink.OnDns({}, {{"gpu.invalid", "no such name"}});
+  REQUIRE(Eventually([&] {
+    return Mentions(controller.config_status().diagnostics,
+                    "set.yaml:9:5: warning: DNS name 'gpu.invalid': ");
+  }));
+  CHECK(controller.config_status().last_reload_ok);
+  sink.OnDns({{"gpu.invalid", {"127.0.0.9"}}}, {});
+  CHECK(Eventually([&] { return !Mentions(controller.config_status().diagnostics, "DNS name"); }));
+}
+
+TEST_CASE("bug: certificates were looked for in the working directory, and not checked") {
+  const Folder folder;
+  const std::string daemon = R"(
+apiVersion: inferenced.dev/v1alpha1
+kind: DaemonConfig
+listeners:
+- {address: "127.0.0.1:0", tls: {mode: files, certFile: tls/a.pem, keyFile: tls/a.key}}
+admin: {address: "unix:///nowhere/admin.sock"}
+manifests: [manifests.d]
+scrape: {scheme: https, caFile: tls/ca.pem}
+)";
+  folder.dir.Write("inferenced.yaml", daemon);
+  api::Diagnostics diagnostics;
+  const auto config = control::LoadConfig(folder.dir / "inferenced.yaml", diagnostics);
+  REQUIRE(config);
+  CHECK(config->daemon->listeners[0].tls.cert_file == folder.dir / "tls/a.pem");
+  CHECK(config->daemon->listeners[0].tls.key_file == folder.dir / "tls/a.key");
+  CHECK(*config->daemon->scrape.ca_file == folder.dir / "tls/ca.pem");
+
+  CHECK_FALSE(control::CheckConfig(folder.dir / "inferenced.yaml", diagnostics));
+  CHECK(Mentions(diagnostics, "inferenced.yaml:5:13: error: " + (folder.dir / "tls/a.pem")));
+  CHECK(Mentions(diagnostics, "inferenced.yaml:8:33: error: " + (folder.dir / "tls/ca.pem")));
+  for (const char* file : {"tls/a.pem", "tls/a.key", "tls/ca.pem"}) folder.dir.Write(file, "x");
+  diagnostics.clear();
+  CHECK(control::CheckConfig(folder.dir / "inferenced.yaml", diagnostics));
+}
+
+TEST_CASE("manifests without a pool are warned of") {
+  const Folder folder;
+  folder.dir.Write("manifests.d/pool.yaml", "");
+  Controller controller(folder.options());
+  REQUIRE(controller.Start().ok());
+  CHECK(Mentions(controller.config_status().diagnostics, "there is no InferencePool"));
+}
+
+TEST_CASE("bug: a missing configuration was reported at 'default', a missing file named twice") {
+  const Folder folder;
+  Controller controller(folder.options());
+  REQUIRE(controller.Start().ok());
+  std::filesystem::remove(folder.dir / "inferenced.yaml");
+  std::filesystem::create_symlink("nowhere", folder.dir / "manifests.d/link.yaml");
+  REQUIRE(Eventually([&] { return controller.config_status().diagnostics.size() == 2; }));
+  const std::string why = ": No such file or directory [INF0001]";
+  const std::string link = folder.dir / "manifests.d/link.yaml";
+  CHECK(controller.config_status().diagnostics[0].ToString() ==
+        link + ": error: No such file or directory [INF0001]");
+  CHECK(controller.config_status().diagnostics[1].ToString() ==
+        "error: " + (folder.dir / "inferenced.yaml") + why);
 }
