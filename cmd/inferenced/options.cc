@@ -31,7 +31,8 @@ constexpr const char* kFooter =
     "         HUP        read all files again\n"
     "\nExit codes: 0 stopped as asked, or the configuration is good; 1 the configuration has "
     "errors;\n"
-    "            2 wrong usage; 3 a file can't be read; 4 an address can't be bound\n";
+    "            2 wrong usage; 3 a file can't be read, or the output can't be written;\n"
+    "            4 an address can't be bound\n";
 
 }  // namespace
 

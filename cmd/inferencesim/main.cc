@@ -38,7 +38,8 @@ int main(int argc, char** argv) {
   auto fleet = sim::Fleet::Make(options.fleet, base::Clock::Real());
   if (!fleet) {
     std::fprintf(stderr, "inferencesim: %s\n", fleet.status().message().c_str());
-    return 1;
+    // The options contradict each other, or a port can't be had.
+    return fleet.status().code() == Code::kInvalidArgument ? 2 : 1;
   }
   const std::string endpoints =
       sim::DescribeEndpoints(**fleet, options.print_endpoints, options.manifest);

@@ -152,8 +152,11 @@ std::optional<int> ParseOptions(int argc, const char* const* argv, ProgramOption
   AddOptions(&app, &raw, options);
   try {
     app.parse(argc, argv);
+  } catch (const CLI::Success& done) {  // --help, --version
+    return app.exit(done);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : kUsageExit;
+    fmt::print(stderr, "inferencesim: {}; see inferencesim --help\n", error.what());
+    return kUsageExit;
   }
   if (Status s = MakeFleet(raw, &options->fleet); !s.ok()) {
     fmt::print(stderr, "inferencesim: {}\n", s.message());

@@ -100,13 +100,7 @@ bool RuntimeBuilder::CompilePool(const Inputs& inputs, const api::InferencePool&
   out.config_text = std::move(text);
   out.scheduler = scheduling::Compile(*config, registry_, diagnostics);
   if (!out.scheduler) return false;
-  picker::ColumnNames::Columns columns;
-  const scheduling::Profile& profile = out.scheduler->profiles.front();
-  columns.profile = profile.name;
-  columns.picker = profile.picker_name;
-  for (const auto& scorer : profile.scorers)
-    columns.scorers.emplace_back(scorer.name, scorer.weight);
-  out.columns_id = picker::ColumnNames::Intern(std::move(columns));
+  out.columns_id = picker::ColumnNames::Intern(*out.scheduler);
   out.pool_id = pool_ids_.emplace(key, static_cast<uint32_t>(pool_ids_.size())).first->second;
   return true;
 }

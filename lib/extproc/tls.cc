@@ -6,6 +6,7 @@
 #include <openssl/x509v3.h>
 
 #include <string>
+#include <system_error>
 
 namespace inference::extproc {
 namespace {
@@ -83,6 +84,8 @@ std::string TlsErrorText() {
   const unsigned long code = ERR_get_error();
   ERR_clear_error();
   if (code == 0) return "unknown error";
+  if (ERR_SYSTEM_ERROR(code)) return std::generic_category().message(ERR_GET_REASON(code));
+  if (const char* reason = ERR_reason_error_string(code)) return reason;
   char text[256];
   ERR_error_string_n(code, text, sizeof(text));
   return text;

@@ -36,6 +36,10 @@ Program::Program(const std::string& path, const std::vector<std::string>& args,
   std::vector<std::string> words{path};
   words.insert(words.end(), args.begin(), args.end());
   std::vector<std::string> variables{"PATH=/usr/bin:/bin"};
+  // A program built with a sanitizer needs its options.
+  for (const char* name : {"ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS"}) {
+    if (const char* value = std::getenv(name)) variables.push_back(std::string(name) + "=" + value);
+  }
   for (const auto& [name, value] : environment) variables.push_back(name + "=" + value);
   const int error = posix_spawn(&pid_, path.c_str(), &actions, nullptr, Pointers(words).data(),
                                 Pointers(variables).data());
