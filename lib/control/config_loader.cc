@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <map>
 #include <set>
 
 #include "api/codes.h"
@@ -99,6 +100,26 @@ void ApplyDefaults(api::DaemonConfig& daemon, api::Diagnostics& diagnostics) {
   daemon.admin_address = api::Field<std::string>("unix://" + run + "/admin.sock");
 }
 
+// Two parts cannot listen at one address; ":0" is another port each time.
+void CheckAddresses(const api::DaemonConfig& daemon, api::Diagnostics& diagnostics) {
+  std::map<std::string, std::string, std::less<>> taken;  // address -> who
+  const auto add = [&](const std::string& who, const api::Field<std::string>& address) {
+    if (address->ends_with(":0") && !address->starts_with("unix:")) return;
+    const auto [it, inserted] = taken.emplace(*address, who);
+    if (inserted) return;
+    const api::Origin& origin = address.is_set() ? address.origin : daemon.origin;
+    diagnostics.push_back({api::Severity::kError, std::string(api::codes::kDuplicateItem), origin,
+                           who + " has the address " + *address + " of " + it->second,
+                           "give each a port or a socket of its own"});
+  };
+  for (size_t i = 0; i < daemon.listeners.size(); ++i) {
+    add("listeners[" + std::to_string(i) + "]", daemon.listeners[i].address);
+  }
+  add("health.address", daemon.health_address);
+  add("http.address", daemon.http_address);
+  add("admin.address", daemon.admin_address);
+}
+
 }  // namespace
 
 std::string LoadedConfig::Resolve(const std::string& file) const {
@@ -116,6 +137,7 @@ std::unique_ptr<LoadedConfig> LoadConfig(const std::string& path, api::Diagnosti
   std::optional<api::DaemonConfig> daemon = manifest::ReadDaemonConfig(path, *text, diagnostics);
   if (!daemon) return nullptr;
   ApplyDefaults(*daemon, diagnostics);
+  CheckAddresses(*daemon, diagnostics);
   if (api::HasErrors(diagnostics)) return nullptr;
   auto loaded = std::make_unique<LoadedConfig>();
   loaded->path = path;
