@@ -250,3 +250,16 @@ TEST_CASE("bug: a missing configuration was reported at 'default', a missing fil
   CHECK(controller.config_status().diagnostics[1].ToString() ==
         "error: " + (folder.dir / "inferenced.yaml") + why);
 }
+
+TEST_CASE("bug: two parts at one address were blamed on another process") {
+  const Folder folder;
+  api::Diagnostics diagnostics;
+  folder.dir.Write("inferenced.yaml",
+                   std::string(kDaemon) + "health: {address: \"127.0.0.1:0\"}\n");
+  CHECK(control::LoadConfig(folder.dir / "inferenced.yaml", diagnostics));
+
+  folder.dir.Write("inferenced.yaml",
+                   std::string(kDaemon) + "health: {address: \"127.0.0.1:9090\"}\n");
+  CHECK_FALSE(control::LoadConfig(folder.dir / "inferenced.yaml", diagnostics));
+  CHECK(Mentions(diagnostics, "http.address has the address 127.0.0.1:9090 of health.address"));
+}
