@@ -44,6 +44,9 @@ if ((${#legs[@]} == 0)); then
   $soak && legs+=(fuzz)
 fi
 
+# One clone's compilations serve another's: paths in the tree don't count.
+export CCACHE_BASEDIR=$root CCACHE_NOHASHDIR=true
+
 jobs=$(nproc)
 logs=$root/build/test-logs
 mkdir -p "$logs"
