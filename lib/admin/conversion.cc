@@ -293,6 +293,15 @@ void FillRefusal(picker::Refusal refusal, v1::Refusal* out) {
   out->set_dropped_reason(std::string(picker::DroppedReason(refusal)));
 }
 
+// Refused before any pick: the body, or the room for it, was at fault.
+void FillFault(const picker::DecisionRecord& record, v1::Refusal* out) {
+  out->set_reason(record.http_status == 503   ? "BodyBudget"
+                  : record.http_status == 413 ? "BodyTooLarge"
+                                              : "BadRequest");
+  out->set_http_status(record.http_status);
+  out->set_message(SafeText(record.fault_view()));
+}
+
 void FillExplanation(const scheduling::Explanation& explanation, v1::PickResponse* out) {
   out->set_profile(explanation.profile);
   out->set_picker(explanation.picker);
@@ -332,6 +341,8 @@ void FillDecision(const picker::DecisionRecord& record, const picker::Runtime& r
   out->set_model(SafeText(record.model_view()));
   if (record.refusal != picker::Refusal::kNone) {
     FillRefusal(record.refusal, out->mutable_refusal());
+  } else if (record.fault_size > 0) {
+    FillFault(record, out->mutable_refusal());
   }
   out->set_outcome(ToOutcome(record.outcome));
 

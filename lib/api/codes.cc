@@ -13,6 +13,7 @@ constexpr auto kCodes = std::to_array<CodeInfo>({
     {kLimit, "limit", "the text is larger, deeper or more expanded than allowed"},
     {kDuplicateKey, "duplicate-key", "a map has the same key twice"},
     {kUnsupportedYaml, "unsupported-yaml", "a YAML feature that is refused on purpose"},
+    {kEmptyFile, "empty-file", "a manifest file without any object"},
     {kUnknownKind, "unknown-kind", "no such kind or API version"},
     {kKindNotActedOn, "kind-not-acted-on", "a known kind that nothing in this build acts on"},
     {kUnknownField, "unknown-field", "the schema has no such field"},

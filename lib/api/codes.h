@@ -14,6 +14,7 @@ inline constexpr std::string_view kEncoding = "INF0003";
 inline constexpr std::string_view kLimit = "INF0004";
 inline constexpr std::string_view kDuplicateKey = "INF0005";
 inline constexpr std::string_view kUnsupportedYaml = "INF0006";
+inline constexpr std::string_view kEmptyFile = "INF0007";
 
 inline constexpr std::string_view kUnknownKind = "INF0101";
 inline constexpr std::string_view kKindNotActedOn = "INF0102";

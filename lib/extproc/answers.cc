@@ -125,7 +125,8 @@ void Session::RefusePick(const picker::PickResult& result) {
 
 void Session::Refuse(int status, std::string_view message, std::string_view param,
                      std::string_view reason) {
-  if (!has_record_) {
+  const bool before_pick = !has_record_;
+  if (before_pick) {
     context_.ClearRequest();
     Remember({.refusal = {}, .pool = nullptr, .reservation = {}}, {});
   }
@@ -136,6 +137,7 @@ void Session::Refuse(int status, std::string_view message, std::string_view para
             " bytes";
     message = limit;
   }
+  if (before_pick) context_.ring.SetFault(record_, message);
   std::array<HeaderPair, 4> headers = {HeaderPair{"content-type", "application/json"},
                                        HeaderPair{request::kRequestIdHeader, request_id_}};
   size_t n = 2;

@@ -1,5 +1,6 @@
 #include "extproc/decision_ring.h"
 
+#include <algorithm>
 #include <functional>
 
 namespace inference::extproc {
@@ -38,6 +39,14 @@ void DecisionRing::Update(uint64_t handle, const Observed& observed) {
   record.prompt_tokens = observed.prompt_tokens;
   record.cached_tokens = observed.cached_tokens;
   record.completion_tokens = observed.completion_tokens;
+}
+
+void DecisionRing::SetFault(uint64_t handle, std::string_view fault) {
+  if (handle >= next_ || next_ - handle > records_.size()) return;
+  picker::DecisionRecord& record = records_[handle % records_.size()];
+  const size_t size = std::min(fault.size(), record.fault.size());
+  std::copy_n(fault.begin(), size, record.fault.begin());
+  record.fault_size = static_cast<uint8_t>(size);
 }
 
 std::optional<picker::DecisionRecord> DecisionRing::Find(std::string_view request_id) const {

@@ -31,6 +31,9 @@ class DecisionRing {
   uint64_t Commit();
   /// Does nothing when the record is forgotten by now.
   void Update(uint64_t handle, const Observed& observed);
+  /// Why the request was refused before a pick; cut to what the record holds. Does nothing when the
+  /// record is forgotten by now.
+  void SetFault(uint64_t handle, std::string_view fault);
   /// The newest of that request id.
   std::optional<picker::DecisionRecord> Find(std::string_view request_id) const;
 

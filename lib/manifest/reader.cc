@@ -104,7 +104,16 @@ void SortByPosition(api::Diagnostics& diagnostics, size_t first) {
 void ReadManifests(const std::string& path, std::string_view text, ManifestSet& out,
                    api::Diagnostics& diagnostics, const Limits& limits) {
   const size_t first = diagnostics.size();
-  for (const Node& document : ParseDocuments(path, text, diagnostics, limits)) {
+  const auto documents = ParseDocuments(path, text, diagnostics, limits);
+  if (documents.empty() && diagnostics.size() == first) {
+    // What a full disk or a slip of the shell leaves: say which file it is.
+    diagnostics.push_back({api::Severity::kWarning,
+                           std::string(api::codes::kEmptyFile),
+                           {std::make_shared<const std::string>(path), 1, 1},
+                           "this file has no object",
+                           "what it held before is gone with this change"});
+  }
+  for (const Node& document : documents) {
     const bool list =
         document.kind == Node::Kind::kMap &&
         std::any_of(document.members.begin(), document.members.end(), [](const NodeMember& member) {

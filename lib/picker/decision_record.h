@@ -27,7 +27,9 @@ struct DecisionRecord {
   std::array<char, 64> request_id{};
   std::array<char, 64> model{};
   std::array<char, 96> pool{};  // "namespace/name"
-  uint8_t request_id_size = 0, model_size = 0, pool_size = 0;
+  // Why we refused it before any pick, e.g. a fault in the body; the client was told the same.
+  std::array<char, 160> fault{};
+  uint8_t request_id_size = 0, model_size = 0, pool_size = 0, fault_size = 0;
   int64_t wall_ms = 0;  // when it was decided
   uint64_t generation = 0;
   Refusal refusal = Refusal::kNone;
@@ -51,6 +53,7 @@ struct DecisionRecord {
   void SetModel(std::string_view text);
   std::string_view request_id_view() const { return {request_id.data(), request_id_size}; }
   std::string_view model_view() const { return {model.data(), model_size}; }
+  std::string_view fault_view() const { return {fault.data(), fault_size}; }
   std::string_view pool_view() const { return {pool.data(), pool_size}; }
 };
 

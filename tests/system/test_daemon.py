@@ -108,6 +108,22 @@ def test_why_tells_of_a_served_request(full_duplex):
     assert outcome["cachedTokens"] == 7
 
 
+def test_why_of_a_refused_request_says_what_the_client_was_told(full_duplex):
+    """A body that could not be read: refused before any pick."""
+    for body, told in (('{"model": "x", ', "field name"), ('{"messages": []}', "model")):
+        request_id = f"refused-{uuid.uuid4()}"
+        response = full_duplex.request("1.1", "POST", CHAT, headers={**JSON, "x-request-id": request_id},
+                                       body=body.encode())
+        assert response.status == 400
+        message = json.loads(response.text)["error"]["message"]
+        refusal = full_duplex.daemon.why(request_id)["refusal"]
+        assert refusal["reason"] == "BadRequest"
+        assert refusal["httpStatus"] == 400
+        assert refusal["message"] and message.startswith(refusal["message"])
+        assert told in message
+        assert refusal["message"] in full_duplex.daemon.ctl("why", request_id)
+
+
 def test_why_of_an_unknown_request_is_no(full_duplex):
     full_duplex.daemon.ctl("why", "never-sent", expect=1)
 

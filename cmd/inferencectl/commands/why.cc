@@ -118,7 +118,7 @@ void PrintDecision(const Invocation& run, const WhyResponse& why) {
                         HumanBytes(why.body_bytes()), why.pool().empty() ? "(none)" : why.pool()));
   if (why.has_refusal()) {
     run.Print(fmt::format("refused   {} ({}): {}\n", why.refusal().http_status(),
-                          why.refusal().reason(), why.refusal().message()));
+                          why.refusal().reason(), SafeForTerminal(why.refusal().message())));
   }
   if (why.considered() > 0) {
     run.Print(

@@ -78,6 +78,17 @@ TEST_CASE("a pool that selects nothing is a warning, and so are endpoints that n
   CHECK(Check(Pool("a", "vllm") + Set("r", "  []\n")).size() == 1);
 }
 
+TEST_CASE("an emptied file is named, for what it held goes with it") {
+  for (const char* text : {"", "# nothing\n", "---\n---\n"}) {
+    CAPTURE(text);
+    ManifestSet set;
+    api::Diagnostics out;
+    ReadManifests("gone.yaml", text, set, out);
+    REQUIRE(out.size() == 1);
+    CHECK(out[0].ToString().starts_with("gone.yaml:1:1: warning: this file has no object"));
+  }
+}
+
 TEST_CASE("routes and pools of the daemon that name no pool are found; of routes they are errors") {
   api::Diagnostics out;
   const auto config = ReadDaemonConfig(
