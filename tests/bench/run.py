@@ -107,7 +107,8 @@ class Lab:
         sim = self.build / "cmd/inferencesim/inferencesim"
         self.sims = [free_port() for _ in range(self.servers)]
         instances = [a for i, p in enumerate(self.sims) for a in ("--instance", f"name=sim-{i},port={p}")]
-        self.spawn("sim", pinned(self.other, [sim, *instances, "--time-scale", "0.001"]))
+        self.spawn("sim", pinned(self.other, [sim, *instances, "--time-scale", "0.001",
+                                              "--max-model-len", "1000000", "--num-gpu-blocks", "65536"]))
         for port in self.sims:
             wait_http(f"http://127.0.0.1:{port}/health")
 
@@ -180,7 +181,7 @@ def start_envoy(lab):
 
 
 def run_wrk(lab, listener, connections, body_bytes, seconds):
-    body = json.dumps({"model": "sim", "max_tokens": 4, "prompt": "a server answers " * (body_bytes // 17)})
+    body = json.dumps({"model": "sim-model", "max_tokens": 4, "prompt": "a server answers " * (body_bytes // 17)})
     (lab.dir / "body.json").write_text(body)
     (lab.dir / "post.lua").write_text(
         f'local f = io.open("{lab.dir}/body.json")\nwrk.method = "POST"\nwrk.body = f:read("*a")\n'
