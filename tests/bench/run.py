@@ -14,6 +14,7 @@ import json
 import os
 import pathlib
 import platform
+import random
 import shutil
 import socket
 import statistics
@@ -50,15 +51,26 @@ ENVOY_CELLS = [
 ]
 
 
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+def free_ports(count):
+    """Different ports, below those that the kernel gives to outgoing connections."""
+    with contextlib.ExitStack() as held:
+        ports = []
+        for port in random.sample(range(10000, 32000), 2000):
+            s = held.enter_context(socket.socket())
+            with contextlib.suppress(OSError):
+                s.bind(("127.0.0.1", port))
+                ports.append(port)
+            if len(ports) == count:
+                return ports
+    sys.exit(f"found no {count} free ports from 10000 to 32000")
 
 
-def wait_http(url, seconds=20):
+def wait_http(url, seconds=20, process=None):
+    """Until the URL answers 200; at once an error when `process`, which should serve it, has ended."""
     end = time.monotonic() + seconds
     while True:
+        if process and process.poll() is not None:
+            sys.exit(f"{url}: its server ended: {pathlib.Path(process.log).read_text()[-500:].strip()}")
         try:
             with urllib.request.urlopen(url, timeout=1) as answer:
                 if answer.status == 200:
@@ -92,25 +104,29 @@ class Lab:
         self.build, self.other, self.servers = build, other_cores, servers
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="inferenced-bench-"))
         self.processes = []
-        self.port, self.http = free_port(), free_port()
-        self.sim_port = free_port()
-        self.start_servers()
-        self.start_daemon(tracking, tls)
+        self.port, self.http, *self.sims = free_ports(2 + servers)
+        try:
+            self.start_servers()
+            self.start_daemon(tracking, tls)
+        except BaseException:
+            self.close()
+            raise
 
     def spawn(self, name, command):
         log = open(self.dir / f"{name}.log", "w")
         process = subprocess.Popen(command, stdout=log, stderr=log)
+        process.log = log.name
         self.processes.append(process)
         return process
 
     def start_servers(self):
         sim = self.build / "cmd/inferencesim/inferencesim"
-        self.sims = [free_port() for _ in range(self.servers)]
         instances = [a for i, p in enumerate(self.sims) for a in ("--instance", f"name=sim-{i},port={p}")]
-        self.spawn("sim", pinned(self.other, [sim, *instances, "--time-scale", "0.001",
-                                              "--max-model-len", "1000000", "--num-gpu-blocks", "65536"]))
+        process = self.spawn("sim", pinned(self.other, [sim, *instances, "--time-scale", "0.001",
+                                                        "--max-model-len", "1000000",
+                                                        "--num-gpu-blocks", "65536"]))
         for port in self.sims:
-            wait_http(f"http://127.0.0.1:{port}/health")
+            wait_http(f"http://127.0.0.1:{port}/health", process=process)
 
     def start_daemon(self, tracking, tls):
         (self.dir / "manifests.d").mkdir()
@@ -136,7 +152,7 @@ class Lab:
         (self.dir / "inferenced.yaml").write_text(json.dumps(config))
         daemon = self.build / "cmd/inferenced/inferenced"
         self.daemon = self.spawn("inferenced", pinned("0", [daemon, "--config", self.dir / "inferenced.yaml"]))
-        wait_http(f"http://127.0.0.1:{self.http}/readyz")
+        wait_http(f"http://127.0.0.1:{self.http}/readyz", process=self.daemon)
         time.sleep(0.5)  # the first scrapes
 
     def load(self, arguments):
@@ -163,7 +179,7 @@ class Lab:
 def start_envoy(lab):
     import yaml  # the tests' virtual environment has it
     config = yaml.safe_load((ROOT / "manifests/envoy/full-duplex.yaml").read_text())
-    listener, admin = free_port(), free_port()
+    listener, admin = free_ports(2)
     config["static_resources"]["listeners"][0]["address"]["socket_address"]["port_value"] = listener
     config["admin"]["address"]["socket_address"]["port_value"] = admin
     for cluster in config["static_resources"]["clusters"]:
