@@ -1,6 +1,7 @@
 """The daemon behind a real Envoy: what it picks and why, what it refuses, what it follows."""
 
 import json
+import math
 import uuid
 
 import pytest
@@ -63,6 +64,18 @@ def test_least_loaded_server_gets_the_requests(make_stack):
     wait_until(lambda: [daemon.listed()[s.name]["waiting"]["value"] for s in stack.servers] == [9, 0, 5],
                "the pages are scraped")
     assert all(post(stack, chat(f"n {n}")).headers["x-served-by"] == "server-1" for n in range(5))
+
+
+def test_equal_servers_get_equal_shares(full_duplex):
+    # The servers' pages never change and the prompts have nothing in common: every pick is a draw.
+    # The bound is six standard deviations; without a fault one run in a hundred million fails.
+    before = {s.name: len(s.seen) for s in full_duplex.servers}
+    requests, servers = 400, len(before)
+    for _ in range(requests):
+        assert post(full_duplex, chat(uuid.uuid4().hex * 40)).status == 200
+    shares = {s.name: len(s.seen) - before[s.name] for s in full_duplex.servers}
+    deviation = math.sqrt(requests * (servers - 1)) / servers
+    assert all(abs(n - requests / servers) < 6 * deviation for n in shares.values()), shares
 
 
 def test_equal_prefix_goes_to_the_same_server(full_duplex):

@@ -2,10 +2,12 @@
 
 import subprocess
 
+import grpc
 import pytest
 from harness import envoy
+from harness.daemon import Daemon
 from harness.openai import CHAT, JSON, chat
-from harness.process import free_port, wait_until
+from harness.process import free_port, http_get, wait_until
 from harness.simulator import Simulator
 
 _TLS_CONTEXT = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext"
@@ -165,3 +167,58 @@ def test_several_listeners_at_once(make_stack, tmp_path_factory, certificates):
             stack.envoy = direct
 
 
+
+
+def is_serving(address):
+    with grpc.insecure_channel(address.replace("unix://", "unix:")) as channel:
+        return channel.unary_unary("/grpc.health.v1.Health/Check")(b"", timeout=5) == b"\x08\x01"
+
+
+@pytest.mark.parametrize("host, reached_at", [
+    ("127.0.0.1", ["127.0.0.1"]), ("[::1]", ["[::1]"]), ("", ["127.0.0.1", "[::1]"])],
+    ids=["ipv4", "ipv6", "no-host"])
+def test_every_server_by_the_hosts_of_its_address(tmp_path, host, reached_at):
+    ext_proc, health, http = free_port(), free_port(), free_port()
+    daemon = Daemon(tmp_path, {"a": "127.0.0.1:1"}, wait=False, config={
+        "listeners": [{"address": f"{host}:{ext_proc}"}], "health": {"address": f"{host}:{health}"},
+        "http": {"address": f"{host}:{http}"}})
+    try:
+        daemon.process.wait_until(lambda: "is ready" in daemon.process.tail(), "says that it is ready")
+        for reached in ("127.0.0.1", "[::1]"):
+            if reached in reached_at:
+                assert is_serving(f"{reached}:{ext_proc}")
+                assert is_serving(f"{reached}:{health}")
+                assert http_get(f"http://{reached}:{http}/readyz") == (200, "ok\n")
+            else:
+                for port in (ext_proc, health):
+                    with pytest.raises(grpc.RpcError, match="UNAVAILABLE"):
+                        is_serving(f"{reached}:{port}")
+                assert http_get(f"http://{reached}:{http}/readyz")[0] == 0
+        assert daemon.ctl_json("status")
+    finally:
+        daemon.stop()
+
+
+def test_unix_sockets_for_what_can_have_them(tmp_path, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("uds")
+    ext_proc, health = f"unix://{folder}/extproc.sock", f"unix://{folder}/health.sock"
+    daemon = Daemon(tmp_path, {"a": "127.0.0.1:1"}, config={
+        "listeners": [{"address": ext_proc}], "health": {"address": health}})
+    try:
+        assert is_serving(ext_proc)
+        assert is_serving(health)
+        assert daemon.ctl_json("status")
+    finally:
+        daemon.stop()
+    assert not list(folder.iterdir())  # nothing is left lying about
+
+
+@pytest.mark.parametrize("server, address, told", [
+    ("http", "unix:///tmp/http.sock", "http.address"), ("admin", "[::1]:9004", "admin.address")])
+def test_address_of_a_kind_that_a_server_has_not(tmp_path, server, address, told):
+    daemon = Daemon(tmp_path, {"a": "127.0.0.1:1"}, wait=False, config={server: {"address": address}})
+    try:
+        assert daemon.process.child.wait(20) == 1
+        assert told in daemon.process.tail()
+    finally:
+        daemon.process.kill()
