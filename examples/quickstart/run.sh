@@ -197,7 +197,9 @@ ask() {  # request id, what it is, body
     note "HTTP 200, $(grep -c '^data: {' "$run/$id.answer") events, ended by $(
       grep '^data:' "$run/$id.answer" | tail -n 1)"
   else
-    note "HTTP 200, $(grep -o '"usage": *{.*' "$run/$id.answer" | grep -o '"[a-z_]*tokens":[0-9]*' | tr '\n' ' ')"
+    # As "prompt_tokens 13, ..."; a count that is null is left out.
+    note "HTTP 200, $(grep -o '"usage": *{.*' "$run/$id.answer" | grep -oE '"[a-z_]+tokens": *[0-9]+' |
+      sed 's/^"//; s/": */ /' | paste -sd, | sed 's/,/, /g')"
   fi
   note "inferencectl why $id"
   echo
