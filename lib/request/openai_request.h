@@ -2,12 +2,13 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 
 #include "api/inference_request.h"
+#include "request/call_kind.h"
 #include "request/json_index.h"
+#include "request/openai_body.h"
 #include "request/prompt_builder.h"
 
 namespace inference::request {
@@ -17,33 +18,6 @@ struct PaddedBody {
   const char* data = nullptr;
   size_t size = 0;
 };
-
-/// Why a body is refused, for the client who sent it.
-struct Fault {
-  int http_status = 400;
-  std::string param;    // the field, e.g. "messages[3].content"; empty for faults of JSON itself
-  std::string message;  // "\"model\" must be a string, found a number"
-  size_t offset = 0;    // where in the body, in bytes from 0
-  uint32_t line = 1, column = 1;  // the same place; columns count code points from 1
-
-  /// "\"model\" must be a string, found a number (line 1, column 10)"
-  std::string ToString() const;
-};
-
-struct ParseResult {
-  std::optional<Fault> fault;
-  bool include_usage = false;  // stream_options.include_usage: the response will end with usage
-  bool ok() const { return !fault.has_value(); }
-};
-
-/// The call that a path asks for: by its last segments, whatever stands before them
-/// ("/v1/completions",
-/// "/openai/deployments/a/chat/completions/?x=1"). The longest match wins; only whole segments
-/// match.
-api::CallKind CallKindOfPath(std::string_view path);
-
-/// True for "application/json" and "…+json", with or without parameters, and for no content type.
-bool IsJsonContentType(std::string_view content_type);
 
 /// Reads OpenAI request bodies. One per reactor thread; not thread-safe. Keeps its memory between
 /// requests; what was made for a body over 1 MiB goes with the next smaller one, or with Trim.
@@ -55,16 +29,28 @@ class RequestParser {
   ParseResult Parse(std::string_view path, std::string_view content_type, PaddedBody body,
                     api::InferenceRequest& out);
 
+  /// The same for the beginning of a body that was cut off anywhere. Never a fault: gives the model
+  /// if it came whole, else none, and of the prompt what came, unless a client's later member would
+  /// come first in it (tools, instructions). What can't be read is kOther and empty. Works on a
+  /// copy in this parser; needs no padding.
+  void ParseCut(std::string_view path, std::string_view content_type, std::string_view begin,
+                api::InferenceRequest& out);
+
   /// Ends the views of the last Parse and gives back what was made for a body over 1 MiB. Parse
   /// does the same by itself; for parsers that may rest for long.
   void Trim();
 
   /// Bytes reserved at present, most of them never touched.
-  size_t memory() const { return index_.memory() + prompt_.memory(); }
+  size_t memory() const {
+    return index_.memory() + prompt_.memory() + completed_.capacity() - std::string().capacity();
+  }
 
  private:
+  bool ParseCompleted(api::CallKind call, size_t kept, api::InferenceRequest& out);
+
   JsonIndex index_;
   PromptBuilder prompt_;
+  std::string completed_;  // a body that was cut, its end made up
 };
 
 }  // namespace inference::request
