@@ -50,6 +50,7 @@ class Connection {
   /// Gives the stream's output to nghttp2.
   void Wake(Stream& stream);
   void OnTimer(Stream& stream);
+  void OnParsed(Stream& stream, ParseJob& job);
   void OnCallDeadline(Stream& stream);
 
   size_t open_streams() const { return streams_.size(); }

@@ -154,6 +154,8 @@ void Connection::FeedProcess(Stream& stream, std::string_view bytes) {
     stream.broken = true;
     LogFault(process.session.protocol_fault());
   }
+  std::unique_ptr<ParseJob> job = stream.out.TakeParse();
+  if (job && !stream.broken) reactor_.Parse(stream, std::move(job));
 }
 
 void Connection::FeedHealth(Stream& stream, std::string_view bytes) {
@@ -318,6 +320,13 @@ void Connection::OnTimer(Stream& stream) {
     stream.out.Close(Code::kDeadlineExceeded, "no message came on this stream");
   }
   if (stream.out.closing() && stream.out.timer() != Timer::kDrain) stream.out.Arm(Timer::kDrain);
+  Wake(stream);
+  reactor_.UpdateTimer(stream, true);
+}
+
+void Connection::OnParsed(Stream& stream, ParseJob& job) {
+  if (stream.broken) return;
+  stream.process->session.OnParsed(job);
   Wake(stream);
   reactor_.UpdateTimer(stream, true);
 }

@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "extproc/body.h"
+#include "extproc/parse_job.h"
 #include "inference/status.h"
 
 namespace inference::extproc {
@@ -18,7 +20,7 @@ enum class Timer : uint8_t {
   kDrain,  // we are done; the peer should end the stream
 };
 
-/// What a Session wants done: bytes to send, in order, and how the stream ends. The transport (or a
+/// What a Session wants done: bytes to send, in order, how the stream ends. The transport (or a
 /// test) reads it. Bytes are either its own or slices of a shared body, which are not copied.
 class Outbox {
  public:
@@ -31,6 +33,10 @@ class Outbox {
   /// if nothing was sent yet. The first call wins.
   void Close(Code code, std::string message = {});
   void Arm(Timer timer) { timer_ = timer; }
+  /// Has a worker run the job; the session is then told by OnParsed, unless the stream is gone.
+  void Parse(std::unique_ptr<ParseJob> job) { parse_ = std::move(job); }
+  /// The job that was asked for since the last call, or null.
+  std::unique_ptr<ParseJob> TakeParse() { return std::move(parse_); }
 
   bool closing() const { return closing_; }
   Code code() const { return code_; }
@@ -58,6 +64,7 @@ class Outbox {
   std::vector<Slice> slices_;
   size_t first_slice_ = 0;
   size_t slice_bytes_ = 0;
+  std::unique_ptr<ParseJob> parse_;
   std::string message_;
   Code code_ = Code::kOk;
   bool closing_ = false;

@@ -126,6 +126,7 @@ void Reactor::Run() {
     FlushDirty();
   }
   connections_.clear();
+  parsing_.clear();
 }
 
 void Reactor::StartTurn() {
@@ -225,6 +226,7 @@ void Reactor::Close(Connection& connection) {
 void Reactor::StreamClosed(Stream& stream) {
   if (TimerList* list = ListOf(stream.timer)) list->Stop(stream);
   if (stream.call_deadline) call_deadlines_.erase({*stream.call_deadline, &stream});
+  if (stream.parsing != nullptr) parsing_.at(stream.parsing).stream = nullptr;
   n_streams_.store(n_streams_.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
   shard_.streams_closed.Add();
 }
@@ -242,6 +244,22 @@ void Reactor::UpdateTimer(Stream& stream, bool activity) {
     stream.timer = wanted;
   }
   if (TimerList* list = ListOf(wanted)) list->Start(stream, context_.now);
+}
+
+void Reactor::Parse(Stream& stream, std::unique_ptr<ParseJob> job) {
+  ParseJob& added = *job;
+  parsing_[&added] = {std::move(job), &stream};
+  stream.parsing = &added;
+  shared_.parsers.Submit(added, [this, &added] { Post([this, &added] { FinishParse(added); }); });
+}
+
+void Reactor::FinishParse(ParseJob& job) {
+  const auto node = parsing_.extract(&job);
+  if (Stream* stream = node.mapped().stream; stream != nullptr) {
+    stream->parsing = nullptr;
+    stream->connection->OnParsed(*stream, job);
+  }
+  shared_.parsers.Recycle(std::move(job.memory));
 }
 
 void Reactor::SetCallDeadline(Stream& stream, base::Time when) {

@@ -17,6 +17,7 @@
 #include "base/snapshot_holder.h"
 #include "extproc/connection.h"
 #include "extproc/decision_ring.h"
+#include "extproc/parse_pool.h"
 #include "extproc/session.h"
 #include "picker/runtime.h"
 #include "telemetry/request_stats.h"
@@ -34,6 +35,7 @@ struct ReactorShared {
   BodyBudget& budget;
   InFlightTable& in_flight;
   ObservedSink& observed_sink;
+  ParsePool& parsers;
   std::atomic<bool> ready{false};  // readiness, as the health service tells it
   size_t reactors = 1;
 };
@@ -51,7 +53,8 @@ class Reactor {
   ~Reactor();
 
   Status Start();
-  /// Closes everything and joins the thread.
+  /// Closes everything and joins the thread. REQUIRES: the parse pool is stopped, for it works on
+  /// jobs of ours.
   void Stop();
   /// Runs `task` on the reactor's thread, in order; never if the reactor stops first.
   void Post(std::function<void()> task);
@@ -79,6 +82,8 @@ class Reactor {
   void StreamClosed(Stream& stream);
   /// Follows what the stream's outbox asks for; `activity`: the peer sent something.
   void UpdateTimer(Stream& stream, bool activity);
+  /// Has a worker run the job, then tells the stream, if it is still there.
+  void Parse(Stream& stream, std::unique_ptr<ParseJob> job);
   void SetCallDeadline(Stream& stream, base::Time when);
 
  private:
@@ -92,6 +97,7 @@ class Reactor {
   void UpdateInterest(Connection& connection);
   int WaitMillis() const;
   TimerList* ListOf(Timer timer);
+  void FinishParse(ParseJob& job);
 
   ReactorShared& shared_;
   const uint32_t index_;
@@ -107,6 +113,11 @@ class Reactor {
   std::vector<Connection*> dirty_, flushing_;
   TimerList idle_{kIdleTimeout}, drain_{kDrainTimeout};
   std::set<std::pair<base::Time, Stream*>> call_deadlines_;
+  struct Parsing {
+    std::unique_ptr<ParseJob> job;
+    Stream* stream;  // null: gone
+  };
+  std::unordered_map<ParseJob*, Parsing> parsing_;
   base::Time next_sweep_{}, next_expiry_{};
   std::optional<base::Time> finish_drain_;
   bool draining_ = false;

@@ -131,43 +131,79 @@ void Session::OnRequestTrailers() {
   if (state_ == State::kCollect) return Decide(Kind::kRequestTrailers, true);
   if (request_ended_)
     return ProtocolFault(Code::kInvalidArgument, "request trailers after its end");
+  if (state_ == State::kParse) {
+    trailers_came_ = true;  // answered behind the body
+    return;
+  }
   wire::AppendTrailersResponse(out_.tail(), wire::Phase::kRequest);
   request_ended_ = true;
   MaybeCloseEarly();
 }
 
-bool Session::ParseRequest(bool whole_body) {
-  api::InferenceRequest& request = context_.request;
+bool Session::ParseElsewhere(bool cut) {
   const request::RequestFacts& facts = pending_->facts;
-  const Body& body = pending_->body;
-  const request::ParseResult parsed =
-      whole_body || body.size() > 0 ? context_.parser.Parse(facts.path, facts.content_type,
-                                                            {body.data(), body.size()}, request)
-                                    : request::ParseResult{};
-  if (!parsed.ok()) {
-    if (whole_body) {
-      Refuse(parsed.fault->http_status, parsed.fault->ToString(), parsed.fault->param, {});
-      return false;
-    }
-    context_.ClearRequest();  // a body that the gateway cut is no fault of the client
+  if (pending_->body.size() <= context_.options.parse_here_bytes) return false;
+  // What isn't ours takes no time.
+  if (request::CallKindOfPath(facts.path) == api::CallKind::kOther ||
+      !request::IsJsonContentType(facts.content_type)) {
+    return false;
   }
-  if (request.model.empty()) request.model = facts.gateway_model;
+  auto job = std::make_unique<ParseJob>();
+  job->body = pending_->body;
+  job->path = facts.path;
+  job->content_type = facts.content_type;
+  job->cut = cut;
+  out_.Parse(std::move(job));
+  out_.Arm(Timer::kIdle);
+  state_ = State::kParse;
+  return true;
+}
+
+void Session::OnParsed(ParseJob& job) {
+  // Reset, refused or answered by another filter meanwhile.
+  if (state_ != State::kParse) return;
+  const base::Time begun = context_.clock.Now() - job.took;
+  std::swap(context_.request, job.memory->request);
+  if (TakeParsed(job.result)) PickEndpoint(begun);
+  context_.ClearRequest();
+  std::swap(context_.request, job.memory->request);
+  if (trailers_came_ && state_ == State::kSent) OnRequestTrailers();
+}
+
+bool Session::TakeParsed(const request::ParseResult& parsed) {
+  api::InferenceRequest& request = context_.request;
+  if (!parsed.ok()) {
+    Refuse(parsed.fault->http_status, parsed.fault->ToString(), parsed.fault->param, {});
+    return false;
+  }
+  if (request.model.empty()) request.model = pending_->facts.gateway_model;
   if (request.target_model.empty()) request.target_model = request.model;
   return true;
 }
 
 void Session::Decide(Kind moment, bool request_ended) {
   const base::Time begun = context_.clock.Now();
+  const request::RequestFacts& facts = pending_->facts;
   request_ended_ = request_ended;
-  PendingRequest& pending = *pending_;
+  moment_ = moment;
   context_.ClearRequest();
   if (moment == Kind::kRequestHeaders) {
-    context_.request.call = request::CallKindOfPath(pending.facts.path);
-    context_.request.model = context_.request.target_model = pending.facts.gateway_model;
+    context_.request.call = request::CallKindOfPath(facts.path);
+    context_.request.model = context_.request.target_model = facts.gateway_model;
   } else {
+    // A body that the gateway cut is no fault of the client.
     const bool cut = modes_.request == BodyMode::kBufferedPartial && !request_ended;
-    if (!ParseRequest(!cut)) return;
+    if (ParseElsewhere(cut)) return;
+    if (!TakeParsed(ParseBody(context_.parser, facts.path, facts.content_type, pending_->body, cut,
+                              context_.request))) {
+      return;
+    }
   }
+  PickEndpoint(begun);
+}
+
+void Session::PickEndpoint(base::Time begun) {
+  PendingRequest& pending = *pending_;
   context_.headers.clear();
   for (size_t i = 0; i < pending.headers.size(); ++i) {
     const api::Header header = pending.headers[i];
@@ -191,7 +227,7 @@ void Session::Decide(Kind moment, bool request_ended) {
   if (!result.picked()) return RefusePick(result);
   reservation_ = std::move(result.reservation);
   response_needed_ = ResponseNeeded(*result.pool);
-  Answer(result, moment, request_ended);
+  Answer(result, moment_, request_ended_);
 }
 
 bool Session::ResponseNeeded(const picker::PoolRuntime& pool) const {

@@ -36,6 +36,7 @@ size_t WorkerCount(int wanted) {
 Server::Server(Options options, const RuntimeHolder& runtime, const base::Clock& clock)
     : options_(std::move(options)),
       budget_(options_.body_budget),
+      parsers_(clock, (WorkerCount(options_.workers) + 1) / 2),
       shared_{.clock = clock,
               .runtime = runtime,
               .session = {.max_body_bytes = options_.max_body_bytes,
@@ -45,6 +46,7 @@ Server::Server(Options options, const RuntimeHolder& runtime, const base::Clock&
               .budget = budget_,
               .in_flight = in_flight_,
               .observed_sink = *this,
+              .parsers = parsers_,
               .reactors = WorkerCount(options_.workers)} {
   const uint64_t seed = SeedOrRandom(options_.seed);
   for (uint32_t i = 0; i < shared_.reactors; ++i) {
@@ -90,6 +92,7 @@ Status Server::Start() {
     Stop();
     return status;
   }
+  parsers_.Start();
   acceptor_ = std::thread([this] { RunAcceptor(); });
   pthread_setname_np(acceptor_.native_handle(), "acceptor");
   return status;
@@ -162,6 +165,7 @@ size_t Server::Drain(base::Duration timeout) {
 
 void Server::Stop() {
   StopAcceptor();
+  parsers_.Stop();
   for (auto& reactor : reactors_) reactor->Stop();
 }
 

@@ -10,6 +10,7 @@
 
 #include "api/kinds.h"
 #include "base/clock.h"
+#include "extproc/parse_pool.h"
 #include "extproc/reactor.h"
 #include "extproc/tls.h"
 #include "inference/status.h"
@@ -87,6 +88,7 @@ class Server final : public picker::DecisionSource, private ObservedSink {
   const Options options_;
   BodyBudget budget_;
   InFlightTable in_flight_;
+  ParsePool parsers_;
   ReactorShared shared_;
   std::vector<std::unique_ptr<Reactor>> reactors_;
 

@@ -142,6 +142,7 @@ void Session::OnReset() {
       if (role_ == Role::kPick && reservation_.active()) GoUnseen();
       break;
     case State::kCollect:
+    case State::kParse:
     case State::kRespond:
       End(picker::StreamOutcome::kClientClosed, telemetry::Outcome::kClientClosed);
       break;
@@ -159,6 +160,9 @@ void Session::OnTimer() {
       break;
     case State::kCollect:
       Refuse(408, "the request body did not arrive in time", {}, {});
+      break;
+    case State::kParse:
+      Refuse(503, "the request could not be read in time; try again", {}, {});
       break;
     case State::kDrain:
       out_.Close(Code::kOk);

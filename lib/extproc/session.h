@@ -14,6 +14,7 @@
 #include "extproc/decision_ring.h"
 #include "extproc/in_flight.h"
 #include "extproc/outbox.h"
+#include "extproc/parse_job.h"
 #include "extproc/wire.h"
 #include "picker/pick.h"
 #include "picker/runtime.h"
@@ -26,6 +27,7 @@ namespace inference::extproc {
 
 struct SessionOptions {
   size_t max_body_bytes = size_t{64} << 20;
+  size_t parse_here_bytes = kParseHereBytes;  // larger bodies go through Outbox::Parse
   /// May clients set the objective and fairness headers? If not, plugins don't see them.
   bool trust_priority_headers = true;
   /// Answer x-inference-endpoint to clients that send it.
@@ -115,6 +117,8 @@ class Session final : public wire::Events {
   void OnReset();
   /// The timer that Outbox::timer() asked for has run out.
   void OnTimer();
+  /// The job that Outbox::Parse() asked for has run. Uses its memory, and leaves it to the caller.
+  void OnParsed(ParseJob& job);
 
   bool done() const { return state_ == State::kDone; }
   /// A fault of the peer that was answered with INVALID_ARGUMENT or UNIMPLEMENTED; empty: none.
@@ -124,6 +128,7 @@ class Session final : public wire::Events {
   enum class State : uint8_t {
     kIdle,
     kCollect,  // the request's body
+    kParse,    // a worker reads it
     kSent,     // answered; the response hasn't begun
     kRespond,  // the response passes by
     kDrain,    // nothing to do but for the stream to end
@@ -137,8 +142,10 @@ class Session final : public wire::Events {
   void OnRequestBody(std::string_view bytes);
   void OnRequestBodyEnd(bool end_of_stream);
   void OnRequestTrailers();
-  bool ParseRequest(bool whole_body);
   void Decide(wire::Kind moment, bool request_ended);
+  bool ParseElsewhere(bool cut);
+  bool TakeParsed(const request::ParseResult& parsed);
+  void PickEndpoint(base::Time begun);
   bool ResponseNeeded(const picker::PoolRuntime& pool) const;
   void Remember(const picker::PickResult& result, base::Duration took);
   void MaybeCloseEarly();
@@ -194,10 +201,12 @@ class Session final : public wire::Events {
 
   const char* protocol_fault_ = "";
   State state_ = State::kIdle;
+  wire::Kind moment_ = wire::Kind::kNone;  // what came when we decided
   Role role_ = Role::kUnknown;
   wire::ProtocolConfig modes_;
   bool generated_id_ = false;
   bool request_ended_ = false;  // the peer owes us no more of the request
+  bool trailers_came_ = false;  // while the body was being parsed
   bool response_needed_ = true;
   bool has_record_ = false;  // neither ended nor handed on
   bool streaming_ = false;   // the response is a stream of events

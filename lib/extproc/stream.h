@@ -38,7 +38,8 @@ struct Stream {
   Outbox out;
   size_t unconsumed = 0;  // received bytes that the stream's window has not got back
   std::optional<Process> process;
-  std::string unary;  // the request of a health call, with its frame
+  ParseJob* parsing = nullptr;  // the reactor's; to be forgotten by it when the stream goes
+  std::string unary;            // the request of a health call, with its frame
 
   // In one of the reactor's timer lists.
   Timer timer = Timer::kNone;
