@@ -75,9 +75,8 @@ Result<std::unique_ptr<HttpServer>> HttpServer::Start(std::string_view address, 
     return Status(Code::kInvalidArgument, "HTTP needs host:port, not " + std::string(address));
   }
   if (in_use == net::InUse::kRefuse && net::SomebodyListens(*where)) {
-    return Status(Code::kAlreadyExists,
-                  "cannot listen on " + std::string(address) +
-                      " for HTTP: another process listens there; choose another http.address");
+    return Status(Code::kAlreadyExists, "cannot listen on " + std::string(address) + " for HTTP" +
+                                            net::kBusy + ", or choose another http.address");
   }
   signal(SIGPIPE, SIG_IGN);
   auto server = std::make_unique<httplib::Server>();

@@ -18,8 +18,6 @@ namespace {
 
 constexpr int kBacklog = 1024;
 constexpr int kStream = SOCK_STREAM | SOCK_CLOEXEC;
-constexpr const char* kBusy =
-    ": another process listens there; stop it, or start with --take-over to replace it";
 
 std::string ErrorText(int error) {
   return std::generic_category().message(error);

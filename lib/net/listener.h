@@ -48,6 +48,10 @@ class Listener {
   bool unix_ = false;
 };
 
+/// What to do about kAlreadyExists, for messages: begins with a colon.
+inline constexpr const char* kBusy =
+    ": another process listens there; stop it, or start with --take-over to replace it";
+
 /// Does anyone accept connections there? False for port 0.
 bool SomebodyListens(const Address& address);
 
