@@ -1,9 +1,12 @@
 #include <fmt/format.h>
 
+#include <type_traits>
+
 #include "api/text_values.h"
 #include "base/text.h"
 #include "manifest/kinds.h"
 #include "manifest/reader.h"
+#include "manifest/scrape_fields.h"
 
 // A DaemonConfig as YAML that ReadDaemonConfig reads back to the same values.
 namespace inference::manifest {
@@ -98,17 +101,13 @@ void DumpListeners(const api::DaemonConfig& config, Dumper& out) {
 
 void DumpScrape(const api::ScrapeConfig& scrape, Dumper& out) {
   out.Open("scrape:");
-  out.Add("interval", scrape.interval);
-  out.Add("timeout", scrape.timeout);
-  out.Add("staleAfter", scrape.stale_after);
-  out.Add("scheme", scrape.scheme);
-  out.Add("path", scrape.path);
-  out.Add("port", scrape.port);
-  out.Add("insecureSkipVerify", scrape.insecure_skip_verify);
-  out.AddOptional("caFile", scrape.ca_file);
-  out.AddOptional("certFile", scrape.cert_file);
-  out.AddOptional("keyFile", scrape.key_file);
-  out.Add("engine", scrape.engine);
+  VisitScrapeFields(scrape, [&](std::string_view name, const auto& field, const auto& rule) {
+    if constexpr (std::is_same_v<decltype(rule), const OptionalFile&>) {
+      out.AddOptional(name, field);
+    } else {
+      out.Add(name, field);
+    }
+  });
   out.Close();
 }
 
@@ -133,22 +132,9 @@ void DumpEngines(const api::DaemonConfig& config, Dumper& out) {
   for (const api::EngineMap& engine : config.engines) {
     out.Line(fmt::format("- name: {}  # {}", Quoted(engine.name),
                          base::Printable(engine.origin.ToString(), 4096)));
-    const auto spec = [&](std::string_view name, const std::string& value) {
+    VisitEngineFields(engine, [&](std::string_view name, const std::string& value) {
       if (!value.empty()) out.Line(fmt::format("  {}: {}", name, Quoted(value)));
-    };
-    spec("waiting", engine.waiting);
-    spec("running", engine.running);
-    spec("kvUsage", engine.kv_usage);
-    spec("lora", engine.lora);
-    spec("cacheInfo", engine.cache_info);
-    spec("blockSizeLabel", engine.block_size_label);
-    spec("numBlocksLabel", engine.num_blocks_label);
-    spec("blockSize", engine.block_size);
-    spec("numBlocks", engine.num_blocks);
-    spec("prefixQueries", engine.prefix_queries);
-    spec("prefixHits", engine.prefix_hits);
-    spec("preemptions", engine.preemptions);
-    spec("sleepState", engine.sleep_state);
+    });
   }
   out.Close();
 }

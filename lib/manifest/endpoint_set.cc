@@ -30,7 +30,13 @@ std::string CanonicalIp(const std::string& text) {
   return "";
 }
 
+// Then it can only be an IPv4 address: RFC 1123, section 2.1.
+bool IsNumeric(std::string_view text) {
+  return !text.empty() && text.find_first_not_of("0123456789.") == std::string_view::npos;
+}
+
 bool IsHostName(std::string_view text) {
+  if (IsNumeric(text)) return false;
   if (text.ends_with('.')) text.remove_suffix(1);
   if (text.empty() || text.size() > 253) return false;
   while (true) {
@@ -57,8 +63,10 @@ void ReadAddress(const Node& node, const std::string& path, std::string& address
   if (address.empty()) {
     Report(out, codes::kBadValue, node.at,
            fmt::format("{} '{}' is not an IP address", path, base::Printable(*text, 80)),
-           IsHostName(*text) ? "write host names as dns: " + *text
-                             : "ports go into ports:, IPv6 has no brackets here");
+           IsHostName(*text)  ? "write host names as dns: " + *text
+           : IsNumeric(*text) ? "it is neither an IPv4 address (four numbers of 0 to 255) nor a "
+                                "DNS name (the last part of one is no number)"
+                              : "ports go into ports:, IPv6 has no brackets here");
   } else if (address == "0.0.0.0" || address == "::") {
     Report(out, codes::kBadValue, node.at,
            fmt::format("{} {} is no address that can be called", path, address));
@@ -86,19 +94,19 @@ api::EndpointSet::Endpoint ReadEndpoint(const Node& node, const std::string& pat
   if (dns) {
     endpoint.dns = ReadString(*dns, map.Path("dns"), out).value_or("");
     const bool is_string = dns->kind == Node::Kind::kScalar && TypeOf(*dns) == ScalarType::kString;
-    if (is_string && !IsHostName(endpoint.dns)) {
-      Report(out, codes::kBadName, dns->at,
-             fmt::format("{} '{}' is not a host name", map.Path("dns"),
-                         base::Printable(endpoint.dns, 80)));
-    } else if (is_string && !CanonicalIp(endpoint.dns).empty()) {
+    if (is_string && !CanonicalIp(endpoint.dns).empty()) {
       Report(out, codes::kBadName, dns->at,
              fmt::format("{} '{}' is an IP address", map.Path("dns"), endpoint.dns),
              "write it as address: " + endpoint.dns);
+    } else if (is_string && !IsHostName(endpoint.dns)) {
+      Report(out, codes::kBadName, dns->at,
+             fmt::format("{} '{}' is not a host name", map.Path("dns"),
+                         base::Printable(endpoint.dns, 80)),
+             IsNumeric(endpoint.dns) ? "the last part of a DNS name is no number" : "");
     }
   }
-  if (!address && !dns) {
-    Report(out, codes::kMissing, node.at, fmt::format("{} needs an address or a dns name", path));
-  } else if (address && dns) {
+  map.NeedOneOf({"address", "dns"}, fmt::format("{} needs an address or a dns name", path));
+  if (address && dns) {
     Report(out, codes::kBadValue, map.KeyOrigin("dns"),
            fmt::format("{} has both address and dns", path), "keep one of them");
   }

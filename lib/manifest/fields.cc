@@ -211,10 +211,16 @@ const Node* MapReader::Find(std::string_view name) {
 
 const Node* MapReader::Need(std::string_view name) {
   const Node* value = Find(name);
-  if (!value && ok_) {
-    Report(out_, codes::kMissing, node_.at, fmt::format("{} is missing", Path(name)));
-  }
+  if (!value && ok_) missing_.push_back({{name}, fmt::format("{} is missing", Path(name))});
   return value;
+}
+
+void MapReader::NeedOneOf(std::initializer_list<std::string_view> names, std::string message) {
+  for (const NodeMember& member : node_.members) {
+    const bool named = std::find(names.begin(), names.end(), member.key) != names.end();
+    if (named && member.value.kind != Node::Kind::kNull) return;
+  }
+  if (ok_) missing_.push_back({names, std::move(message)});
 }
 
 void MapReader::Refuse(std::string_view name, std::string_view note) {
@@ -238,14 +244,42 @@ std::string MapReader::Path(std::string_view name) const {
   return path_.empty() ? std::string(name) : path_ + "." + std::string(name);
 }
 
+bool MapReader::IsKnown(std::string_view name) const {
+  return std::find(known_.begin(), known_.end(), name) != known_.end();
+}
+
+void MapReader::ReportUnknown(const NodeMember& member, std::string_view consequence) {
+  const std::string_view meant = base::ClosestMatch(member.key, known_);
+  Report(out_, codes::kUnknownField, member.key_at,
+         fmt::format("unknown field '{}'{}{}", base::Printable(member.key, 60),
+                     path_.empty() ? "" : " in " + path_, consequence),
+         meant.empty() ? "" : fmt::format("did you mean '{}'?", meant));
+  reported_.push_back(&member);
+}
+
+void MapReader::ReportMissing() {
+  for (const Missing& missing : missing_) {
+    const NodeMember* misspelt = nullptr;
+    for (const NodeMember& member : node_.members) {
+      if (misspelt || IsKnown(member.key)) continue;
+      const std::string_view meant = base::ClosestMatch(member.key, known_);
+      const auto& names = missing.names;
+      if (std::find(names.begin(), names.end(), meant) != names.end()) misspelt = &member;
+    }
+    if (misspelt) {
+      ReportUnknown(*misspelt, ", and " + missing.message);
+    } else {
+      Report(out_, codes::kMissing, node_.at, missing.message);
+    }
+  }
+  missing_.clear();
+}
+
 void MapReader::Done() {
+  ReportMissing();
   for (const NodeMember& member : node_.members) {
-    if (std::find(known_.begin(), known_.end(), member.key) != known_.end()) continue;
-    const std::string_view meant = base::ClosestMatch(member.key, known_);
-    Report(out_, codes::kUnknownField, member.key_at,
-           fmt::format("unknown field '{}'{}", base::Printable(member.key, 60),
-                       path_.empty() ? "" : " in " + path_),
-           meant.empty() ? "" : fmt::format("did you mean '{}'?", meant));
+    const bool said = std::find(reported_.begin(), reported_.end(), &member) != reported_.end();
+    if (!said && !IsKnown(member.key)) ReportUnknown(member, "");
   }
 }
 

@@ -56,8 +56,10 @@ class MapReader {
   bool ok() const { return ok_; }
   /// The field's value, or null when it is left out.
   const Node* Find(std::string_view name);
-  /// As Find, but a field that is left out is reported.
+  /// As Find, but a field that is left out is reported in the end.
   const Node* Need(std::string_view name);
+  /// Says `message` in the end when none of the fields is there. REQUIRES: Find() of each.
+  void NeedOneOf(std::initializer_list<std::string_view> names, std::string message);
   /// Known to us, and nothing acts on it: reported when it is there.
   void Refuse(std::string_view name, std::string_view note);
   /// Known to us, and rightly without effect here.
@@ -68,15 +70,27 @@ class MapReader {
   std::string Path(std::string_view name) const;
   const Node& node() const { return node_; }
   api::Diagnostics& out() const { return out_; }
-  /// Reports the fields that were not asked for. Call last.
+  /// Reports the needed fields that are not there; a field whose name looks like one of them is
+  /// reported as that, and not once more.
+  void ReportMissing();
+  /// ReportMissing(), and reports the fields that were not asked for. Call last.
   void Done();
 
  private:
+  struct Missing {
+    std::vector<std::string_view> names;  // any of them would do
+    std::string message;
+  };
+  bool IsKnown(std::string_view name) const;
+  void ReportUnknown(const NodeMember& member, std::string_view consequence);
+
   const Node& node_;
   const std::string path_;
   api::Diagnostics& out_;
   bool ok_ = true;
   std::vector<std::string_view> known_;
+  std::vector<Missing> missing_;
+  std::vector<const NodeMember*> reported_;
 };
 
 }  // namespace inference::manifest

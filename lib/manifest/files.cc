@@ -11,6 +11,7 @@
 #include <set>
 #include <system_error>
 
+#include "api/codes.h"
 #include "base/text.h"
 #include "manifest/reader.h"
 
@@ -32,32 +33,66 @@ struct Descriptor {
   }
 };
 
+constexpr size_t kMaxFiles = 100'000;
+
 bool IsManifestName(std::string_view name) {
-  if (name.starts_with('.')) return false;
   return name.ends_with(".yaml") || name.ends_with(".yml") || name.ends_with(".json");
 }
 
-Result<std::vector<std::string>> FilesOfFolder(const std::string& folder) {
+using FolderId = std::pair<dev_t, ino_t>;
+
+// `above`: the folders on the way here. A link to one of them is a loop and is not followed.
+Status AddFolder(const std::string& folder, Folders folders, std::vector<FolderId>& above,
+                 std::vector<std::string>& files) {
   const std::unique_ptr<DIR, int (*)(DIR*)> dir(opendir(folder.c_str()), closedir);
-  if (!dir) return PathError(folder, errno);
-  std::vector<std::string> files;
+  struct stat info{};
+  if (!dir || fstat(dirfd(dir.get()), &info) != 0) return PathError(folder, errno);
+  const FolderId id(info.st_dev, info.st_ino);
+  if (std::find(above.begin(), above.end(), id) != above.end()) return Status::Ok();
+  above.push_back(id);
   while (const dirent* entry = readdir(dir.get())) {
-    if (!IsManifestName(entry->d_name)) continue;
+    const std::string_view name = entry->d_name;
+    if (name.starts_with('.')) continue;
     std::string path = folder + (folder.ends_with('/') ? "" : "/") + entry->d_name;
-    struct stat info{};
     // A dangling link stays in the list, so that reading it says what is wrong.
-    if (stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode)) continue;
-    files.push_back(std::move(path));
+    if (stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode)) {
+      if (folders == Folders::kFlat) continue;
+      if (Status status = AddFolder(path, folders, above, files); !status.ok()) return status;
+    } else if (IsManifestName(name)) {
+      files.push_back(std::move(path));
+    }
+    if (files.size() > kMaxFiles) {
+      return {Code::kResourceExhausted,
+              fmt::format("{}: more than {} files", base::Printable(folder, 400), kMaxFiles)};
+    }
   }
+  above.pop_back();
+  return Status::Ok();
+}
+
+Result<std::vector<std::string>> FilesOfFolder(const std::string& folder, Folders folders) {
+  std::vector<std::string> files;
+  std::vector<FolderId> above;
+  Status status = AddFolder(folder, folders, above, files);
+  if (!status.ok()) return status;
   std::sort(files.begin(), files.end());
   return files;
 }
 
+// glob() takes a folder that it cannot open for one without files, and tells only this function.
+thread_local int glob_errno = 0;
+int RememberGlobError(const char*, int error) {
+  if (error == EMFILE || error == ENFILE) glob_errno = error;
+  return 0;
+}
+
 Result<std::vector<std::string>> FilesOfGlob(const std::string& pattern) {
   glob_t found{};
-  const int error = glob(pattern.c_str(), 0, nullptr, &found);
+  glob_errno = 0;
+  const int error = glob(pattern.c_str(), 0, RememberGlobError, &found);
   std::vector<std::string> files(found.gl_pathv, found.gl_pathv + found.gl_pathc);
   globfree(&found);
+  if (glob_errno != 0) return PathError(pattern, glob_errno);
   if (error == GLOB_NOMATCH) {
     return Status(Code::kNotFound,
                   fmt::format("{}: no file matches", base::Printable(pattern, 400)));
@@ -73,11 +108,11 @@ Result<std::vector<std::string>> FilesOfGlob(const std::string& pattern) {
   return files;
 }
 
-Result<std::vector<std::string>> FilesBehind(const std::string& path) {
+Result<std::vector<std::string>> FilesBehind(const std::string& path, Folders folders) {
   struct stat info{};
   // A file whose name happens to look like a pattern is that file.
   if (stat(path.c_str(), &info) == 0) {
-    if (S_ISDIR(info.st_mode)) return FilesOfFolder(path);
+    if (S_ISDIR(info.st_mode)) return FilesOfFolder(path, folders);
     return std::vector<std::string>{path};
   }
   if (path.find_first_of("*?[") != std::string::npos) return FilesOfGlob(path);
@@ -85,6 +120,12 @@ Result<std::vector<std::string>> FilesBehind(const std::string& path) {
 }
 
 }  // namespace
+
+bool IsOutOfDescriptors(const api::Diagnostic& finding) {
+  if (finding.code != api::codes::kUnreadable) return false;
+  return finding.message.ends_with(std::generic_category().message(EMFILE)) ||
+         finding.message.ends_with(std::generic_category().message(ENFILE));
+}
 
 Result<std::string> ReadFile(const std::string& path, const Limits& limits) {
   // O_NONBLOCK: a FIFO must not hold us before we know that it is one.
@@ -120,13 +161,13 @@ Result<std::string> ReadFile(const std::string& path, const Limits& limits) {
 }
 
 Result<std::vector<std::string>> ExpandPaths(const std::vector<std::string>& paths,
-                                             const std::string& base_dir) {
+                                             const std::string& base_dir, Folders folders) {
   std::vector<std::string> files;
   std::set<std::string> seen;
   for (const std::string& path : paths) {
     const bool relative = !path.starts_with('/') && !base_dir.empty();
-    Result<std::vector<std::string>> found =
-        FilesBehind(relative ? base_dir + (base_dir.ends_with('/') ? "" : "/") + path : path);
+    Result<std::vector<std::string>> found = FilesBehind(
+        relative ? base_dir + (base_dir.ends_with('/') ? "" : "/") + path : path, folders);
     if (!found.ok()) return found.status();
     for (std::string& file : *found) {
       if (seen.insert(file).second) files.push_back(std::move(file));

@@ -78,6 +78,7 @@ TypeMeta ReadTypeMeta(const Node& document, api::Diagnostics& out) {
     type.kind = ReadString(*node, "kind", out).value_or("");
     type.kind_at = node->at;
   }
+  map.ReportMissing();
   return type;
 }
 

@@ -67,7 +67,9 @@ class PickerConfigReader {
       }
       if (const Node* parameters = map.Find("parameters")) {
         if (parameters->kind == Node::Kind::kMap) {
-          spec.parameters = ToValue(*parameters, out_);
+          if (!ReadScrapingParameters(spec.type, *parameters, map.Path("parameters"))) {
+            spec.parameters = ToValue(*parameters, out_);
+          }
         } else {
           Report(out_, codes::kWrongType, parameters->at,
                  fmt::format("{} must be a map, not {}", map.Path("parameters"),
@@ -85,6 +87,49 @@ class PickerConfigReader {
       types_.emplace(spec.name, spec.type);
       config_.plugins.push_back(std::move(spec));
     }
+  }
+
+  // What charts write out about scraping is fine where it says what we do by default; the
+  // DaemonConfig says the rest. False when the type has other parameters.
+  bool ReadScrapingParameters(const std::string& type, const Node& node, const std::string& path) {
+    struct Default {
+      std::string_view type, name, value, instead;  // value "*": without effect over plain HTTP
+    };
+    static constexpr Default kDefaults[] = {
+        {"metrics-data-source", "scheme", "http", "scheme"},
+        {"metrics-data-source", "path", "/metrics", "path"},
+        {"metrics-data-source", "insecureSkipVerify", "*", "insecureSkipVerify"},
+        {"metrics-data-source", "interval", "", "interval"},
+        {"metrics-data-source", "port", "-", "port"},
+        {"metrics-data-source", "caCertPath", "", "caFile"},
+        {"metrics-data-source", "clientCertPath", "", "certFile"},
+        {"metrics-data-source", "clientKeyPath", "", "keyFile"},
+        {"core-metrics-extractor", "defaultEngine", "vllm", "engine"},
+        {"core-metrics-extractor", "engineLabelKey", "llm-d.ai/engine-type", ""},
+    };
+    if (type != "metrics-data-source" && type != "core-metrics-extractor") return false;
+    MapReader map(node, path, out_);
+    for (const Default& known : kDefaults) {
+      if (known.type != type) continue;
+      const Node* value = map.Find(known.name);
+      if (!value || (value->kind == Node::Kind::kScalar && value->text == known.value)) continue;
+      if (known.value == "*") {
+        ReadBool(*value, map.Path(known.name), out_);
+      } else if (known.instead.empty()) {
+        Report(out_, codes::kFieldNotActedOn, value->at,
+               fmt::format("{} cannot be {} in this build", map.Path(known.name), Describe(*value)),
+               fmt::format("it is always {}", known.value));
+      } else {
+        Report(out_, codes::kFieldNotActedOn, value->at,
+               fmt::format("{} does not make it {} here", map.Path(known.name), Describe(*value)),
+               fmt::format("remove it, and set scrape.{} in the DaemonConfig", known.instead));
+      }
+    }
+    if (type == "core-metrics-extractor") {
+      map.Refuse("engineConfigs", "write them as engines in the DaemonConfig");
+    }
+    map.Done();
+    return true;
   }
 
   void ReadProfiles(const Node& node) {

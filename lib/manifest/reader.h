@@ -55,11 +55,21 @@ void CheckReferences(const ManifestSet& set, const api::DaemonConfig& config,
 /// The file's text; an error that names the path when it can't be read or is over the limit.
 Result<std::string> ReadFile(const std::string& path, const Limits& limits = {});
 
+enum class Folders {
+  kFlat,       // a folder's own files
+  kRecursive,  // and those of the folders in it
+};
+
 /// Files behind `paths` in a stable order: a file as it is, a folder's *.yaml, *.yml and *.json
-/// (not recursive, hidden ones left out), a glob's matches. A path that names nothing is an error.
-/// Relative paths count from `base_dir`.
+/// (hidden files and folders left out), a glob's matches. A path that names nothing is an error.
+/// Relative paths count from `base_dir`. Links to folders are followed, but not in a circle.
 Result<std::vector<std::string>> ExpandPaths(const std::vector<std::string>& paths,
-                                             const std::string& base_dir);
+                                             const std::string& base_dir,
+                                             Folders folders = Folders::kFlat);
+
+/// Does the finding say that ReadFile or ExpandPaths got no file descriptor? The files may be fine:
+/// try again.
+bool IsOutOfDescriptors(const api::Diagnostic& finding);
 
 /// The effective configuration as YAML, each value with a comment that says where it came from.
 std::string DumpDaemonConfig(const api::DaemonConfig& config);

@@ -129,6 +129,10 @@ std::string RenderText(const api::Diagnostics& diagnostics, const SourceLookup& 
   return out;
 }
 
+size_t CaretWidth(std::string_view line, int column) {
+  return Extent(Cells(line), static_cast<size_t>(std::max(column, 1)) - 1);
+}
+
 std::string RenderShort(const api::Diagnostics& diagnostics) {
   std::string out;
   for (const api::Diagnostic& d : diagnostics) out += d.ToString() + "\n";

@@ -25,6 +25,10 @@ using SourceLookup = std::function<std::optional<std::string>(const std::string&
 /// Control characters of the source are shown as '?'. `color`: ANSI escapes.
 std::string RenderText(const api::Diagnostics& diagnostics, const SourceLookup& source, bool color);
 
+/// How many columns the word or quoted value takes that begins at `column` (from 1, in code points)
+/// of a line; at least 1.
+size_t CaretWidth(std::string_view line, int column);
+
 /// One line each, as compilers print them: "pool.yaml:8:15: error: ... [INF0106]".
 std::string RenderShort(const api::Diagnostics& diagnostics);
 

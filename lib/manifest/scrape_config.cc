@@ -6,19 +6,61 @@
 #include "api/text_values.h"
 #include "base/text.h"
 #include "manifest/kinds.h"
+#include "manifest/scrape_fields.h"
 
 // The parts of a DaemonConfig that say how metrics pages are fetched and read.
 namespace inference::manifest {
 namespace {
 
 namespace codes = api::codes;
-using namespace std::chrono_literals;
 
-void ReadPath(MapReader& map, std::string_view name, api::Field<std::string>& target) {
-  if (const Node* node = map.Find(name)) {
-    Assign(*node, ReadString(*node, map.Path(name), 0, 4096, map.out()), target);
+// Reads one field by its rule.
+class FieldReader {
+ public:
+  explicit FieldReader(MapReader& map) : map_(map) {}
+
+  template <typename T, typename Rule>
+  void operator()(std::string_view name, api::Field<T>& target, const Rule& rule) {
+    if (const Node* node = map_.Find(name)) {
+      Assign<T>(*node, Read(*node, map_.Path(name), rule), target);
+    }
   }
-}
+
+ private:
+  using Text = std::optional<std::string>;
+
+  std::optional<std::chrono::nanoseconds> Read(const Node& node, const std::string& path,
+                                               const DurationRange& range) {
+    return ReadDuration(node, path, range.min, range.max, map_.out());
+  }
+  std::optional<int> Read(const Node& node, const std::string& path, const IntRange& range) {
+    const std::optional<int64_t> value = ReadInt(node, path, range.min, range.max, map_.out());
+    return value ? std::optional(static_cast<int>(*value)) : std::nullopt;
+  }
+  std::optional<bool> Read(const Node& node, const std::string& path, const Switch&) {
+    return ReadBool(node, path, map_.out());
+  }
+  Text Read(const Node& node, const std::string& path, const OneOf& one) {
+    return ReadEnum(node, path, one.words, map_.out());
+  }
+  Text Read(const Node& node, const std::string& path, const TextSize& size) {
+    return ReadString(node, path, size.min, size.max, map_.out());
+  }
+  Text Read(const Node& node, const std::string& path, const OptionalFile&) {
+    return ReadString(node, path, 0, 4096, map_.out());
+  }
+  Text Read(const Node& node, const std::string& path, const UrlPath&) {
+    Text text = ReadString(node, path, 1, 2048, map_.out());
+    if (text && (text->front() != '/' || text->find_first_of(" #\r\n\t") != std::string::npos)) {
+      Report(map_.out(), codes::kBadValue, node.at,
+             fmt::format("{} '{}' is no URL path", path, base::Printable(*text, 80)),
+             "it begins with a slash and has no space, such as /metrics");
+    }
+    return text;
+  }
+
+  MapReader& map_;
+};
 
 void CheckScrape(MapReader& map, const api::ScrapeConfig& scrape) {
   // A pool's settings lie over the daemon's: what is wrong there is not said again here.
@@ -43,40 +85,7 @@ void ReadScrape(const Node& node, const std::string& path, api::ScrapeConfig& sc
                 api::Diagnostics& out) {
   MapReader map(node, path, out);
   if (!map.ok()) return;
-  if (const Node* f = map.Find("interval")) {
-    Assign(*f, ReadDuration(*f, map.Path("interval"), 10ms, 1h, out), scrape.interval);
-  }
-  if (const Node* f = map.Find("timeout")) {
-    Assign(*f, ReadDuration(*f, map.Path("timeout"), 1ms, 1min, out), scrape.timeout);
-  }
-  if (const Node* f = map.Find("staleAfter")) {
-    Assign(*f, ReadDuration(*f, map.Path("staleAfter"), 10ms, 24h, out), scrape.stale_after);
-  }
-  if (const Node* f = map.Find("scheme")) {
-    Assign(*f, ReadEnum(*f, map.Path("scheme"), {"http", "https"}, out), scrape.scheme);
-  }
-  if (const Node* f = map.Find("path")) {
-    std::optional<std::string> text = ReadString(*f, map.Path("path"), 1, 2048, out);
-    if (text && (text->front() != '/' || text->find_first_of(" #\r\n\t") != std::string::npos)) {
-      Report(out, codes::kBadValue, f->at,
-             fmt::format("{} '{}' is no URL path", map.Path("path"), base::Printable(*text, 80)),
-             "it begins with a slash and has no space, such as /metrics");
-    }
-    Assign(*f, std::move(text), scrape.path);
-  }
-  if (const Node* f = map.Find("port")) {
-    const std::optional<int64_t> port = ReadInt(*f, map.Path("port"), 0, 65535, out);
-    if (port) scrape.port = api::Field<int>(static_cast<int>(*port), f->at);
-  }
-  if (const Node* f = map.Find("insecureSkipVerify")) {
-    Assign(*f, ReadBool(*f, map.Path("insecureSkipVerify"), out), scrape.insecure_skip_verify);
-  }
-  ReadPath(map, "caFile", scrape.ca_file);
-  ReadPath(map, "certFile", scrape.cert_file);
-  ReadPath(map, "keyFile", scrape.key_file);
-  if (const Node* f = map.Find("engine")) {
-    Assign(*f, ReadString(*f, map.Path("engine"), 1, 63, out), scrape.engine);
-  }
+  VisitScrapeFields(scrape, FieldReader(map));
   CheckScrape(map, scrape);
   map.Done();
 }
@@ -106,23 +115,10 @@ std::vector<api::EngineMap> ReadEngines(const Node& node, api::Diagnostics& out)
                "the first one is at " + it->second.ToString());
       }
     }
-    const auto spec = [&](std::string_view field, std::string& target) {
+    VisitEngineFields(engine, [&](std::string_view field, std::string& target) {
       const Node* value = map.Find(field);
       if (value) target = ReadString(*value, map.Path(field), 0, 512, out).value_or("");
-    };
-    spec("waiting", engine.waiting);
-    spec("running", engine.running);
-    spec("kvUsage", engine.kv_usage);
-    spec("lora", engine.lora);
-    spec("cacheInfo", engine.cache_info);
-    spec("blockSizeLabel", engine.block_size_label);
-    spec("numBlocksLabel", engine.num_blocks_label);
-    spec("blockSize", engine.block_size);
-    spec("numBlocks", engine.num_blocks);
-    spec("prefixQueries", engine.prefix_queries);
-    spec("prefixHits", engine.prefix_hits);
-    spec("preemptions", engine.preemptions);
-    spec("sleepState", engine.sleep_state);
+    });
     map.Done();
     engines.push_back(std::move(engine));
   }

@@ -37,7 +37,16 @@ TEST_CASE("what breaks the schema of an endpoint set is reported at its place") 
       {"name: gpu-1, ", "", "6:5", "spec.endpoints[0].name is missing"},
       {"name: gpu-1", "name: gpu-2", "7:5", "two endpoints are called 'gpu-2'"},
       {"address: 10.2.0.11", "address: 10.2.0.11:8000", "6:28", "ports go into ports:"},
-      {"address: 10.2.0.11", "address: 10.2.0.300", "6:28", "is not an IP address"},
+      {"address: 10.2.0.11", "address: 10.2.0.300", "6:28",
+       "it is neither an IPv4 address (four numbers of 0 to 255) nor a DNS name"},
+      {"address: 10.2.0.11", "address: 300.0.0.1", "6:28", "'300.0.0.1' is not an IP address (it"},
+      // A misspelt field is one mistake, not two.
+      {"address: 10.2.0.11", "adress: 10.2.0.11", "6:19",
+       "unknown field 'adress' in spec.endpoints[0], and spec.endpoints[0] needs an address or a "
+       "dns name (did you mean 'address'?)"},
+      {"- name: gpu-3", "- nmae: gpu-3", "8:5",
+       "unknown field 'nmae' in spec.endpoints[2], and spec.endpoints[2].name is missing (did you "
+       "mean 'name'?)"},
       {"address: 10.2.0.11", "address: gpu-1.example", "6:28",
        "write host names as dns: gpu-1.example"},
       {"address: 10.2.0.11", "address: '[::1]'", "6:28", "IPv6 has no brackets here"},
@@ -45,6 +54,8 @@ TEST_CASE("what breaks the schema of an endpoint set is reported at its place") 
       {"address: 10.2.0.11", "address: 7", "6:28", "must be a string, not 7"},
       {"address: 10.2.0.11, ", "", "6:5", "needs an address or a dns name"},
       {"dns: gpu-2.rack7.example", "dns: a..b", "7:24", "'a..b' is not a host name"},
+      {"dns: gpu-2.rack7.example", "dns: 10.0.0.300", "7:24",
+       "'10.0.0.300' is not a host name (the last part of a DNS name is no number)"},
       {"dns: gpu-2.rack7.example", "dns: 10.0.0.1", "7:24", "write it as address: 10.0.0.1"},
       {"dns: gpu-2.rack7.example", "dns: x, address: 10.0.0.9", "7:19", "both address and dns"},
       {"[8000, 8001]", "[8000, 8000]", "7:59", "port number must be unique"},

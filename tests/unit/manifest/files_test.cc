@@ -1,3 +1,4 @@
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -6,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "api/codes.h"
 #include "manifest/reader.h"
 
 namespace inference::manifest {
@@ -85,6 +87,50 @@ TEST_CASE("folders, globs and files become files, in a stable order") {
   CHECK_FALSE(ExpandPaths({"nope"}, folder.path()).ok());
   CHECK_THAT(ExpandPaths({"nope*.yaml"}, folder.path()).status().message(),
              Catch::EndsWith("nope*.yaml: no file matches"));
+}
+
+TEST_CASE("folders in a folder, when asked for; links in a circle end") {
+  const Folder folder;
+  fs::create_directories(folder / "d/e/f");
+  fs::create_directories(folder / "d/.git");
+  fs::create_directory(folder / "other");
+  for (const char* name :
+       {"d/b.yaml", "d/e/a.yml", "d/e/f/c.json", "d/e/f/c.txt", "d/.git/x.yaml", "other/o.yaml"}) {
+    folder.Write(name, "");
+  }
+  fs::create_directory_symlink("..", folder / "d/e/up");
+  fs::create_directory_symlink("../../other", folder / "d/e/other");
+  const auto relative = [&](Folders folders) {
+    const auto files = ExpandPaths({"d"}, folder.path(), folders);
+    REQUIRE(files.ok());
+    std::string out;
+    for (const std::string& file : *files) out += file.substr(folder.path().size() + 1) + " ";
+    return out;
+  };
+  CHECK(relative(Folders::kFlat) == "d/b.yaml ");
+  CHECK(relative(Folders::kRecursive) == "d/b.yaml d/e/a.yml d/e/f/c.json d/e/other/o.yaml ");
+}
+
+TEST_CASE("bug: want of descriptors looked like missing files") {
+  const Folder folder;
+  folder.Write("a.yaml", "a: 1");
+  const auto finding = [](const Status& status) {
+    return api::Diagnostic{
+        api::Severity::kError, std::string(api::codes::kUnreadable), {}, status.message(), ""};
+  };
+  rlimit before{};
+  REQUIRE(getrlimit(RLIMIT_NOFILE, &before) == 0);
+  const rlimit none{0, before.rlim_max};
+  REQUIRE(setrlimit(RLIMIT_NOFILE, &none) == 0);
+  const Status read = ReadFile(folder / "a.yaml").status();
+  const Status listed = ExpandPaths({folder.path()}, "").status();
+  const Status globbed = ExpandPaths({"*.yaml"}, folder.path()).status();
+  REQUIRE(setrlimit(RLIMIT_NOFILE, &before) == 0);
+  for (const Status& status : {read, listed, globbed}) {
+    INFO(status.ToString());
+    CHECK(IsOutOfDescriptors(finding(status)));
+  }
+  CHECK_FALSE(IsOutOfDescriptors(finding(ReadFile(folder / "none").status())));
 }
 
 TEST_CASE("a link that leads nowhere is not skipped") {

@@ -103,6 +103,20 @@ TEST_CASE("what breaks the schema of a picker configuration is reported at its p
       {"{pluginRef: openai-parser}, ", "", "23:28", "acts on passthrough-parser in"},
       {"pluginRef: passthrough-parser", "pluginRef: vllmgrpc-parser", "23:56",
        "acts on vllmgrpc-parser in requestHandler.parsers[1]"},
+      {"- type: metrics-data-source\n",
+       "- {type: metrics-data-source, parameters: {scheme: https}}\n", "9:52",
+       "plugins[2].parameters.scheme does not make it 'https' here (remove it, and set "
+       "scrape.scheme in the DaemonConfig)"},
+      {"- type: metrics-data-source\n", "- {type: metrics-data-source, parameters: {port: 9100}}\n",
+       "9:50", "set scrape.port"},
+      {"- type: metrics-data-source\n", "- {type: metrics-data-source, parameters: {paht: /x}}\n",
+       "9:44", "unknown field 'paht' in plugins[2].parameters (did you mean 'path'?)"},
+      {"- type: core-metrics-extractor\n",
+       "- {type: core-metrics-extractor, parameters: {defaultEngine: sglang}}\n", "10:62",
+       "set scrape.engine"},
+      {"- type: core-metrics-extractor\n",
+       "- {type: core-metrics-extractor, parameters: {engineConfigs: []}}\n", "10:47",
+       "write them as engines in the DaemonConfig"},
       {"requestHandler", "requesthandler", "23:1", "did you mean 'requestHandler'?"},
       {"requestHandler:", "parser: {pluginRef: passthrough-parser}\nrequestHandler:", "23:9",
        "acts on passthrough-parser in parser"},
@@ -114,6 +128,19 @@ TEST_CASE("what breaks the schema of a picker configuration is reported at its p
     CHECK_FALSE(picker.config);
     CheckFinding(picker.diagnostics, edit);
   }
+}
+
+TEST_CASE("bug: parameters that say what scraping does anyway were refused") {
+  Picker picker = ReadPicker(
+      Edited(kConfig, {"- type: metrics-data-source\n- type: core-metrics-extractor\n",
+                       "- type: metrics-data-source\n"
+                       "  parameters: {scheme: http, path: /metrics, insecureSkipVerify: true}\n"
+                       "- {type: core-metrics-extractor, parameters: {defaultEngine: vllm}}\n",
+                       "", ""}));
+  for (const api::Diagnostic& d : picker.diagnostics) UNSCOPED_INFO(d.ToString());
+  REQUIRE(picker.config);
+  CHECK(picker.diagnostics.empty());
+  CHECK(picker.config->plugins[2].parameters.is_null());
 }
 
 TEST_CASE("openai-parser alone is accepted with a warning") {
