@@ -2,10 +2,14 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
 #include <set>
 #include <utility>
 
 #include "api/codes.h"
+#include "api/text_values.h"
 
 namespace inference::control {
 namespace {
@@ -53,7 +57,7 @@ Status Controller::Start() {
   watch.extra_files = WatchedFiles(*config_);
   sources::Sink& sink = *this;
   scraper_ = std::make_unique<scrape::Scraper>(scrape::Scraper::Options{});
-  resolver_ = std::make_unique<sources::DnsResolver>(sources::DnsResolver::Options{}, sink);
+  resolver_ = std::make_unique<sources::DnsResolver>(options_.dns, sink);
   watch_ = std::make_unique<sources::ManifestWatch>(std::move(watch), sink);
   if (Status started = scraper_->Start(); !started.ok()) return started;
   resolver_->Start();
@@ -95,10 +99,20 @@ void Controller::Post(std::function<void()> work) {
 void Controller::Run() {
   std::unique_lock lock(queue_mutex_);
   while (true) {
-    queue_changed_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
+    const auto called = [this] { return stopping_ || !queue_.empty(); };
+    if (held_) {
+      queue_changed_.wait_until(lock, held_->until, called);
+    } else {
+      queue_changed_.wait(lock, called);
+    }
     if (stopping_) return;
-    std::function<void()> work = std::move(queue_.front());
-    queue_.pop_front();
+    std::function<void()> work = [this] {
+      if (ReleaseHeld()) Log(UnresolvedNames());  // what the wait was for did not come
+    };
+    if (!queue_.empty()) {
+      work = std::move(queue_.front());
+      queue_.pop_front();
+    }
     lock.unlock();
     work();
     lock.lock();
@@ -107,13 +121,17 @@ void Controller::Run() {
 
 void Controller::OnManifests(manifest::ManifestSet set, api::Diagnostics diagnostics) {
   Post([this, set = std::move(set), diagnostics = std::move(diagnostics)]() mutable {
+    held_.reset();  // what it was made from has changed
     Inputs next = inputs_;
     next.manifests = std::move(set);
+    const size_t found = diagnostics.size();
     ReadConfigFiles(next, diagnostics);
+    PlaceUnreadable(*next.daemon, found, diagnostics);
+    if (MustTryAgain(diagnostics)) return;
     if (api::HasErrors(diagnostics)) {
       Reject(std::move(diagnostics));
     } else {
-      Apply(std::move(next), std::move(diagnostics));
+      Offer(std::move(next), std::move(diagnostics));
     }
   });
 }
@@ -123,7 +141,11 @@ void Controller::OnDns(std::map<std::string, std::vector<std::string>> addresses
   Post([this, addresses = std::move(addresses), errors = std::move(errors)]() mutable {
     const bool news = errors != dns_errors_;
     dns_errors_ = std::move(errors);
-    if (addresses != inputs_.dns) {
+    if (held_) held_->inputs.dns = addresses;
+    ReleaseHeld();
+    if (runtime_.Get()->generation() == 0) {
+      inputs_.dns = std::move(addresses);  // for the first generation, when its files can be used
+    } else if (addresses != inputs_.dns) {
       Inputs next = inputs_;
       next.dns = std::move(addresses);
       // What was found in the files, and whether they are refused, stays as it is.
@@ -132,22 +154,116 @@ void Controller::OnDns(std::map<std::string, std::vector<std::string>> addresses
     }
     const api::Diagnostics findings = UnresolvedNames();
     if (news) Log(findings);
+    if (held_) return ShowHeld();
     const std::lock_guard lock(status_mutex_);
     dns_findings_ = findings;
   });
+}
+
+base::Time Controller::AwaitUntil(const Inputs& inputs) {
+  const base::Time now = std::chrono::steady_clock::now();
+  std::map<std::string, base::Time> asked;
+  base::Time until{};
+  for (const std::string& name : DnsNames(inputs.manifests.endpoint_sets)) {
+    if (inputs.dns.contains(name) || dns_errors_.contains(name)) continue;
+    const auto known = asked_.find(name);
+    const base::Time since = known == asked_.end() ? now : known->second;
+    asked.emplace(name, since);
+    until = std::max(until, since + options_.dns_wait);
+  }
+  asked_ = std::move(asked);
+  return until;
+}
+
+void Controller::ShowHeld() {
+  api::Diagnostics findings = UnresolvedNames();
+  for (const auto& [name, since] : asked_) {
+    findings.push_back({api::Severity::kWarning, std::string(api::codes::kUnresolved),
+                        held_->inputs.daemon->origin,
+                        "the change waits for the first answer about DNS name '" + name + "'",
+                        "for " + api::FormatDuration(options_.dns_wait) + " at most; generation " +
+                            std::to_string(runtime_.Get()->generation()) + " serves until then"});
+  }
+  const std::lock_guard lock(status_mutex_);
+  dns_findings_ = std::move(findings);
+}
+
+// Without this, an endpoint whose address becomes a name would be gone until the name server
+// answers.
+void Controller::Offer(Inputs inputs, api::Diagnostics diagnostics) {
+  const base::Time until = AwaitUntil(inputs);
+  if (until <= std::chrono::steady_clock::now()) {
+    Apply(std::move(inputs), std::move(diagnostics));
+    return;
+  }
+  api::Diagnostics checked = diagnostics;
+  if (!builder_.Check(inputs, checked)) {
+    Reject(std::move(checked));
+    return;
+  }
+  std::vector<std::string> names = DnsNames(inputs.manifests.endpoint_sets);
+  const std::vector<std::string> running = DnsNames(inputs_.manifests.endpoint_sets);
+  names.insert(names.end(), running.begin(), running.end());
+  resolver_->SetNames(names);
+  held_ = {std::move(inputs), std::move(diagnostics), until};
+  spdlog::info("the change waits for the first answer about {} DNS name{}, {} at most",
+               asked_.size(), asked_.size() == 1 ? "" : "s",
+               api::FormatDuration(options_.dns_wait));
+  ShowHeld();
+}
+
+bool Controller::ReleaseHeld() {
+  if (!held_) return false;
+  held_->until = AwaitUntil(held_->inputs);
+  if (held_->until > std::chrono::steady_clock::now()) return false;
+  Held held = *std::move(held_);
+  held_.reset();
+  Apply(std::move(held.inputs), std::move(held.diagnostics));
+  return true;
+}
+
+bool Controller::MustTryAgain(const api::Diagnostics& diagnostics) const {
+  if (runtime_.Get()->generation() == 0) return false;  // a start has nothing to go on with
+  const auto busy = std::find_if(diagnostics.begin(), diagnostics.end(),
+                                 [](const auto& d) { return manifest::IsOutOfDescriptors(d); });
+  if (busy == diagnostics.end()) return false;
+  spdlog::warn(
+      "{}; nothing is changed, and it is tried again in a few seconds; raise the limit of "
+      "open files (LimitNOFILE= of the unit, ulimit -n)",
+      busy->ToString());
+  watch_->ReloadLater();
+  return true;
+}
+
+// The watch knows the paths only: what cannot be read as a whole is wrong where it is named.
+void Controller::PlaceUnreadable(const api::DaemonConfig& daemon, size_t count,
+                                 api::Diagnostics& diagnostics) const {
+  for (const api::Field<std::string>& entry : daemon.manifests) {
+    const std::string path = config_->Resolve(*entry);
+    for (size_t i = 0; i < count; ++i) {
+      api::Diagnostic& d = diagnostics[i];
+      if (d.code != api::codes::kUnreadable || !d.origin.file || d.origin.line != 0) continue;
+      if (std::filesystem::path(*d.origin.file).lexically_normal() != path) continue;
+      d.message = path + ": " + d.message;
+      d.origin = entry.origin;
+    }
+  }
 }
 
 api::Diagnostics Controller::UnresolvedNames() const {
   api::Diagnostics findings;
   for (const api::EndpointSet& set : inputs_.manifests.endpoint_sets) {
     for (const api::EndpointSet::Endpoint& endpoint : set.endpoints) {
+      if (endpoint.dns.empty()) continue;
       const auto error = dns_errors_.find(endpoint.dns);
-      if (endpoint.dns.empty() || error == dns_errors_.end()) continue;
-      findings.push_back({api::Severity::kWarning, std::string(api::codes::kUnresolved),
-                          endpoint.origin, "DNS name '" + endpoint.dns + "': " + error->second,
-                          inputs_.dns.contains(endpoint.dns)
-                              ? "its last addresses stay in use"
-                              : "endpoint '" + endpoint.name + "' is left out until it resolves"});
+      const bool resolved = inputs_.dns.contains(endpoint.dns);
+      if (resolved && error == dns_errors_.end()) continue;
+      findings.push_back(
+          {api::Severity::kWarning, std::string(api::codes::kUnresolved), endpoint.origin,
+           "DNS name '" + endpoint.dns +
+               "': " + (error == dns_errors_.end() ? "no answer yet" : error->second),
+           resolved ? "its last addresses stay in use"
+                    : "endpoint '" + endpoint.name + "' is left out until it resolves"});
     }
   }
   return findings;
@@ -224,7 +340,9 @@ void Controller::Reject(api::Diagnostics diagnostics) {
   if (generation > 0) {
     spdlog::error("the change is refused; generation {} stays in force", generation);
   }
+  api::Diagnostics unresolved = UnresolvedNames();
   const std::lock_guard lock(status_mutex_);
+  dns_findings_ = std::move(unresolved);
   status_.last_reload_ok = false;
   ++status_.rejected;
   status_.diagnostics = std::move(diagnostics);

@@ -1,11 +1,13 @@
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -32,6 +34,9 @@ class Controller final : public ControlView, public sources::Sink {
   struct Options {
     std::string config_path;
     const base::Clock* clock = &base::Clock::Real();
+    /// How long a change waits for the first answer about its new DNS names.
+    base::Duration dns_wait = std::chrono::seconds(2);
+    sources::DnsResolver::Options dns;
   };
 
   explicit Controller(Options options);
@@ -55,15 +60,34 @@ class Controller final : public ControlView, public sources::Sink {
   void OnDns(std::map<std::string, std::vector<std::string>> addresses,
              std::map<std::string, std::string> errors) override;
 
+  /// A change that is good and waits for the first answer about its DNS names.
+  struct Held {
+    Inputs inputs;
+    api::Diagnostics diagnostics;
+    base::Time until;
+  };
+
   void Post(std::function<void()> work);
   void Run();
-  /// Installs what was read from the files, or rejects it.
+  /// Installs what was read from the files, holds it, or rejects it.
+  void Offer(Inputs inputs, api::Diagnostics diagnostics);
   void Apply(Inputs inputs, api::Diagnostics diagnostics);
+  /// Installs what is held when nothing is to be waited for any more: then true.
+  bool ReleaseHeld();
+  /// Until when to wait for an answer about a name of `inputs`; the past when there is none.
+  base::Time AwaitUntil(const Inputs& inputs);
+  void ShowHeld();
   /// Builds from `inputs`; publishes and remembers them on success.
   bool Install(Inputs inputs, api::Diagnostics& diagnostics);
-  /// One finding for each running endpoint whose DNS name does not resolve now.
+  /// One finding for each running endpoint whose DNS name has no answer, or does not resolve now.
   api::Diagnostics UnresolvedNames() const;
   void Reject(api::Diagnostics diagnostics);
+  /// Could the files not be read for want of descriptors? Then they are read again later: that says
+  /// nothing about what is in them.
+  bool MustTryAgain(const api::Diagnostics& diagnostics) const;
+  /// Gives the first `count` findings about unreadable `manifests:` entries the entry's place.
+  void PlaceUnreadable(const api::DaemonConfig& daemon, size_t count,
+                       api::Diagnostics& diagnostics) const;
   /// Reads the daemon's and the picker's configuration files again into `inputs`.
   void ReadConfigFiles(Inputs& inputs, api::Diagnostics& diagnostics) const;
   void ForgetRemoved(const picker::Runtime& before, const picker::Runtime& now);
@@ -81,6 +105,8 @@ class Controller final : public ControlView, public sources::Sink {
   RuntimeBuilder builder_;
   Inputs inputs_;                                  // of the running state
   std::map<std::string, std::string> dns_errors_;  // by name
+  std::map<std::string, base::Time> asked_;        // names without any answer yet; since when
+  std::optional<Held> held_;
 
   mutable std::mutex status_mutex_;
   std::condition_variable first_attempt_;

@@ -41,6 +41,16 @@ datastore::EndpointInfo InfoOf(const api::EndpointSet& set,
 
 }  // namespace
 
+std::vector<std::string> DnsNames(const std::vector<api::EndpointSet>& sets) {
+  std::vector<std::string> names;
+  for (const api::EndpointSet& set : sets) {
+    for (const api::EndpointSet::Endpoint& endpoint : set.endpoints) {
+      if (!endpoint.dns.empty()) names.push_back(endpoint.dns);
+    }
+  }
+  return names;
+}
+
 std::vector<datastore::KnownEndpoint> Flatten(
     const std::vector<api::EndpointSet>& sets,
     const std::map<std::string, std::vector<std::string>>& dns) {
@@ -119,18 +129,33 @@ void RuntimeBuilder::AddTargets(const api::DaemonConfig& daemon,
   }
 }
 
-std::unique_ptr<Built> RuntimeBuilder::Build(const Inputs& inputs, uint64_t generation,
-                                             api::Diagnostics& diagnostics) {
-  manifest::CheckReferences(inputs.manifests, diagnostics);
-  manifest::CheckReferences(inputs.manifests, *inputs.daemon, diagnostics);
-  const metrics::EngineMaps maps = metrics::EngineMaps::Make(inputs.daemon->engines, diagnostics);
-  std::map<std::string, CompiledPool, std::less<>> compiled;
+bool RuntimeBuilder::CompileAll(const Inputs& inputs, CompiledPools& out,
+                                api::Diagnostics& diagnostics) {
+  // What refers to something that couldn't be read would only repeat the first mistake.
+  if (!api::HasErrors(diagnostics)) {
+    manifest::CheckReferences(inputs.manifests, diagnostics);
+    manifest::CheckReferences(inputs.manifests, *inputs.daemon, diagnostics);
+  }
   for (const api::InferencePool& pool : inputs.manifests.pools) {
     CompiledPool one;
-    if (CompilePool(inputs, pool, one, diagnostics)) compiled[pool.meta.key()] = std::move(one);
+    if (CompilePool(inputs, pool, one, diagnostics)) out[pool.meta.key()] = std::move(one);
   }
-  if (api::HasErrors(diagnostics) || compiled.size() != inputs.manifests.pools.size())
-    return nullptr;
+  return !api::HasErrors(diagnostics) && out.size() == inputs.manifests.pools.size();
+}
+
+bool RuntimeBuilder::Check(const Inputs& inputs, api::Diagnostics& diagnostics) {
+  CompiledPools compiled;
+  const bool good = CompileAll(inputs, compiled, diagnostics);
+  metrics::EngineMaps::Make(inputs.daemon->engines, diagnostics);
+  return good && !api::HasErrors(diagnostics);
+}
+
+std::unique_ptr<Built> RuntimeBuilder::Build(const Inputs& inputs, uint64_t generation,
+                                             api::Diagnostics& diagnostics) {
+  CompiledPools compiled;
+  const bool good = CompileAll(inputs, compiled, diagnostics);
+  const metrics::EngineMaps maps = metrics::EngineMaps::Make(inputs.daemon->engines, diagnostics);
+  if (!good || api::HasErrors(diagnostics)) return nullptr;
 
   auto built = std::make_unique<Built>();
   std::vector<picker::PoolRuntime> runtimes;
@@ -152,11 +177,7 @@ std::unique_ptr<Built> RuntimeBuilder::Build(const Inputs& inputs, uint64_t gene
     runtimes.push_back(std::move(runtime));
   }
   AddTargets(*inputs.daemon, runtimes, maps, built->targets);
-  for (const api::EndpointSet& set : inputs.manifests.endpoint_sets) {
-    for (const api::EndpointSet::Endpoint& endpoint : set.endpoints) {
-      if (!endpoint.dns.empty()) built->dns_names.push_back(endpoint.dns);
-    }
-  }
+  built->dns_names = DnsNames(inputs.manifests.endpoint_sets);
   std::unordered_map<std::string, std::string> routes;
   for (const auto& [route, pool] : inputs.daemon->routes) routes[route] = *pool;
   built->runtime =

@@ -44,6 +44,9 @@ class RuntimeBuilder {
   std::unique_ptr<Built> Build(const Inputs& inputs, uint64_t generation,
                                api::Diagnostics& diagnostics);
 
+  /// Says all that Build would say, and builds nothing.
+  bool Check(const Inputs& inputs, api::Diagnostics& diagnostics);
+
  private:
   struct CompiledPool {
     std::string config_text;  // what the scheduler was compiled from
@@ -52,16 +55,22 @@ class RuntimeBuilder {
     uint32_t pool_id = 0;
   };
 
+  using CompiledPools = std::map<std::string, CompiledPool, std::less<>>;  // by pool key
+
   bool CompilePool(const Inputs& inputs, const api::InferencePool& pool, CompiledPool& out,
                    api::Diagnostics& diagnostics);
+  bool CompileAll(const Inputs& inputs, CompiledPools& out, api::Diagnostics& diagnostics);
   void AddTargets(const api::DaemonConfig& daemon, const std::vector<picker::PoolRuntime>& pools,
                   const metrics::EngineMaps& maps, std::vector<scrape::Target>& targets) const;
 
   scheduling::PluginRegistry registry_;
   datastore::PoolBuilder pools_;
-  std::map<std::string, CompiledPool, std::less<>> compiled_;  // by pool key
+  CompiledPools compiled_;
   std::map<std::string, uint32_t, std::less<>> pool_ids_;
 };
+
+/// The DNS names in the sets, in file order.
+std::vector<std::string> DnsNames(const std::vector<api::EndpointSet>& sets);
 
 /// The endpoints of the sets, DNS names replaced by their addresses, in file order. An endpoint of
 /// several addresses gets one entry each, named "name-<n>" from the second on.

@@ -52,6 +52,10 @@ void ManifestWatch::Reload() {
   folders_.Ring();
 }
 
+void ManifestWatch::ReloadLater() {
+  reload_later_ = true;
+}
+
 void ManifestWatch::Run() {
   // Taken before reading: what changes while we read must look different later.
   std::string fingerprint = Fingerprint();
@@ -70,7 +74,8 @@ void ManifestWatch::Run() {
       last_event = now;
       if (!std::exchange(pending, true)) first_event = now;
     }
-    const bool force = reload_.exchange(false);
+    const bool due_again = now >= next_scan && reload_later_.exchange(false);
+    const bool force = reload_.exchange(false) || due_again;
     bool look = force || (pending && now >= std::min(last_event + options_.debounce,
                                                      first_event + options_.max_wait));
     if (!look && !pending && now >= next_scan) look = Fingerprint() != fingerprint;

@@ -43,6 +43,8 @@ class ManifestWatch {
   void Stop();
   /// Reads all again and tells it even when nothing changed. Thread-safe.
   void Reload();
+  /// As Reload(), but at the next rescan, not at once. Thread-safe.
+  void ReloadLater();
 
  private:
   /// One file as it was read: its text, or why there is none.
@@ -73,7 +75,7 @@ class ManifestWatch {
   Sink& sink_;
   FolderWatch folders_;
   std::atomic<bool> stopping_{false};
-  std::atomic<bool> reload_{false};
+  std::atomic<bool> reload_{false}, reload_later_{false};
   std::thread thread_;
   // Of the thread alone:
   Reading last_;

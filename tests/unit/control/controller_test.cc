@@ -1,7 +1,10 @@
 #include "control/controller.h"
 
 #include <catch2/catch.hpp>
+#include <condition_variable>
 #include <filesystem>
+#include <map>
+#include <mutex>
 
 #include "support/temp_dir.h"
 
@@ -9,6 +12,7 @@ using namespace inference;
 using control::Controller;
 using testing::Eventually;
 using testing::TempDir;
+using namespace std::chrono_literals;
 
 namespace {
 
@@ -48,6 +52,58 @@ struct Folder {
   }
   Controller::Options options() const { return {dir / "inferenced.yaml"}; }
 };
+
+// A name server of the test: answers when it is told to. Shared, since a lookup may outlive a test.
+class NameServer {
+ public:
+  Result<std::vector<std::string>> LookUp(const std::string& name) {
+    std::unique_lock lock(mutex_);
+    answered_.wait(lock, [&] { return closed_ || answers_.contains(name); });
+    if (closed_) return Status(Code::kUnavailable, "closed");
+    return answers_.at(name);
+  }
+  void Answer(const std::string& name, std::vector<std::string> addresses) {
+    const std::lock_guard lock(mutex_);
+    answers_[name] = std::move(addresses);
+    answered_.notify_all();
+  }
+  void Close() {
+    const std::lock_guard lock(mutex_);
+    closed_ = true;
+    answered_.notify_all();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable answered_;
+  bool closed_ = false;
+  std::map<std::string, std::vector<std::string>> answers_;
+};
+
+// A folder, and a name server that is silent until the test makes it speak.
+struct NamedFolder : Folder {
+  std::shared_ptr<NameServer> names = std::make_shared<NameServer>();
+  ~NamedFolder() { names->Close(); }
+  Controller::Options options(base::Duration wait) const {
+    Controller::Options options = Folder::options();
+    options.dns_wait = wait;
+    options.dns.look_up = [names = names](const std::string& name) { return names->LookUp(name); };
+    return options;
+  }
+  void WriteSet(const std::string& second) const {
+    std::string set = kSet;
+    const std::string old = "address: \"::1\"";
+    dir.Write("manifests.d/set.yaml", set.replace(set.find(old), old.size(), second));
+  }
+};
+
+std::vector<std::string> HostPorts(const Controller& controller) {
+  std::vector<std::string> out;
+  const picker::PoolRuntime* pool = controller.runtime().Get()->Find("llm/a");
+  if (!pool) return out;
+  for (const auto& endpoint : pool->pool->endpoints()) out.push_back(endpoint->info().host_port);
+  return out;
+}
 
 bool Mentions(const api::Diagnostics& diagnostics, const std::string& text) {
   for (const auto& d : diagnostics) {
@@ -188,7 +244,11 @@ TEST_CASE("a DNS name without an address is a finding at the endpoint, until it 
   const Folder folder;
   folder.dir.Write("manifests.d/set.yaml",
                    std::string(kSet) + "  - {name: gpu-3, dns: gpu.invalid}\n");
-  Controller controller(folder.options());
+  auto options = folder.options();
+  options.dns.look_up = [](const std::string&) -> Result<std::vector<std::string>> {
+    return Status(Code::kUnavailable, "unknown");
+  };
+  Controller controller(std::move(options));
   REQUIRE(controller.Start().ok());
   auto& sink = static_cast<sources::Sink&>(controller);
   sink.OnDns({}, {{"gpu.invalid", "no such name"}});
@@ -199,6 +259,104 @@ TEST_CASE("a DNS name without an address is a finding at the endpoint, until it 
   CHECK(controller.config_status().last_reload_ok);
   sink.OnDns({{"gpu.invalid", {"127.0.0.9"}}}, {});
   CHECK(Eventually([&] { return !Mentions(controller.config_status().diagnostics, "DNS name"); }));
+}
+
+TEST_CASE("bug: an endpoint whose address became a name was gone until the first answer") {
+  const NamedFolder folder;
+  Controller controller(folder.options(1h));
+  REQUIRE(controller.Start().ok());
+  folder.WriteSet("dns: gpu.example");
+  REQUIRE(Eventually([&] {
+    return Mentions(controller.config_status().diagnostics,
+                    "the change waits for the first answer about DNS name 'gpu.example'");
+  }));
+  CHECK(controller.config_status().generation == 1);
+  CHECK(HostPorts(controller) == std::vector<std::string>{"127.0.0.1:1", "[::1]:1"});
+
+  folder.names->Answer("gpu.example", {"127.0.0.9"});
+  REQUIRE(Eventually([&] { return controller.config_status().generation == 2; }));
+  CHECK(HostPorts(controller) == std::vector<std::string>{"127.0.0.1:1", "127.0.0.9:1"});
+  CHECK(Eventually([&] { return controller.config_status().diagnostics.empty(); }));
+}
+
+TEST_CASE("a name server that is silent holds a change for a bounded time only") {
+  const NamedFolder folder;
+  Controller controller(folder.options(50ms));
+  REQUIRE(controller.Start().ok());
+  folder.WriteSet("dns: gpu.example");
+  REQUIRE(Eventually([&] { return controller.config_status().generation == 2; }));
+  CHECK(HostPorts(controller) == std::vector<std::string>{"127.0.0.1:1"});
+  CHECK(Eventually([&] {
+    return Mentions(controller.config_status().diagnostics,
+                    "set.yaml:8:5: warning: DNS name 'gpu.example': no answer yet (endpoint "
+                    "'gpu-2' is left out until it resolves)");
+  }));
+  // What was waited for once is not waited for again.
+  folder.dir.Write("manifests.d/second.yaml", PoolYaml("b", 2));
+  CHECK(Eventually([&] { return controller.runtime().Get()->Find("llm/b") != nullptr; }));
+  folder.names->Answer("gpu.example", {"127.0.0.9"});
+  CHECK(Eventually([&] { return HostPorts(controller).size() == 2; }));
+}
+
+TEST_CASE("bug: a fleet of names started without endpoints") {
+  const NamedFolder folder;
+  folder.WriteSet("dns: gpu.example");
+  SECTION("an answer in time") {
+    folder.names->Answer("gpu.example", {"127.0.0.9"});
+    Controller controller(folder.options(1h));
+    REQUIRE(controller.Start().ok());
+    CHECK(controller.config_status().generation == 1);
+    CHECK(HostPorts(controller).size() == 2);
+  }
+  SECTION("none") {
+    Controller controller(folder.options(50ms));
+    REQUIRE(controller.Start().ok());
+    CHECK(HostPorts(controller).size() == 1);
+    CHECK(Mentions(controller.config_status().diagnostics, "'gpu.example': no answer yet"));
+  }
+}
+
+TEST_CASE("a bad change is refused at once, whatever it has names for") {
+  const NamedFolder folder;
+  Controller controller(folder.options(1h));
+  REQUIRE(controller.Start().ok());
+  folder.WriteSet("dns: gpu.example");
+  folder.dir.Write("manifests.d/second.yaml", PoolYaml("a", 2));
+  REQUIRE(Eventually([&] { return controller.config_status().rejected > 0; }));
+  CHECK(Mentions(controller.config_status().diagnostics, "InferencePool llm/a is defined twice"));
+  CHECK_FALSE(Mentions(controller.config_status().diagnostics, "the change waits"));
+}
+
+TEST_CASE("bug: a manifests folder that is missing had no place") {
+  const Folder folder;
+  std::filesystem::remove_all(folder.dir / "manifests.d");
+  Controller controller(folder.options());
+  CHECK_FALSE(controller.Start().ok());
+  const std::string said = "inferenced.yaml:6:13: error: " + (folder.dir / "manifests.d") +
+                           ": No such file or directory [INF0001]";
+  REQUIRE(controller.config_status().diagnostics.size() == 1);
+  CHECK_THAT(controller.config_status().diagnostics[0].ToString(), Catch::EndsWith(said));
+  api::Diagnostics checked;
+  control::CheckConfig(folder.dir / "inferenced.yaml", checked);
+  REQUIRE_FALSE(checked.empty());
+  CHECK_THAT(checked[0].ToString(), Catch::EndsWith(said));
+}
+
+TEST_CASE("bug: a bad port was followed by a finding that was only its consequence") {
+  const Folder folder;
+  folder.dir.Write("manifests.d/set.yaml", R"(
+apiVersion: inferenced.dev/v1alpha1
+kind: EndpointSet
+metadata: {name: rack, namespace: llm, labels: {app: vllm}}
+spec:
+  endpoints:
+  - {name: gpu-1, address: 127.0.0.1, ports: [0]}
+  - {name: gpu-2, address: 127.0.0.1}
+)");
+  api::Diagnostics diagnostics;
+  CHECK_FALSE(control::CheckConfig(folder.dir / "inferenced.yaml", diagnostics));
+  REQUIRE(diagnostics.size() == 1);
+  CHECK(Mentions(diagnostics, "ports[0] must be 1 to 65535"));
 }
 
 TEST_CASE("bug: certificates were looked for in the working directory, and not checked") {
