@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "base/text.h"
+#include "net/address.h"
 
 namespace inference::ctl {
 namespace {
@@ -79,6 +80,13 @@ Status CheckValue(const OptionRow& option, const std::string& value) {
     return Usage("the value of --" + std::string(option.name) + " is not valid UTF-8");
   }
   if (!option.choices.empty()) return CheckChoice(option, value);
+  if (option.argument == "ADDRESS") {
+    const auto where = net::ParseAddress(value);
+    if (!where || !where->is_unix()) {
+      return Usage("--" + std::string(option.name) + " " + Quoted(value) +
+                   " is not the address of a Unix socket; write unix:///absolute/path");
+    }
+  }
   if (option.argument == "DURATION") {
     if (auto parsed = ParseDuration(value); !parsed) {
       return Usage("--" + std::string(option.name) + ": " + parsed.status().message());
@@ -90,6 +98,10 @@ Status CheckValue(const OptionRow& option, const std::string& value) {
 Status CheckOperands(const VerbRow& verb, const std::vector<std::string>& operands) {
   for (const std::string& operand : operands) {
     if (!base::IsValidUtf8(operand)) return Usage("an argument is not valid UTF-8");
+    if (operand.empty()) {
+      return Usage("an argument of " + std::string(verb.name) + " is empty; it needs " +
+                   std::string(verb.operands));
+    }
   }
   const int n = static_cast<int>(operands.size());
   if (n < verb.min_operands) {
@@ -138,15 +150,17 @@ Result<std::chrono::milliseconds> ParseDuration(std::string_view text) {
   const char* end = text.data() + text.size();
   const auto [unit_begin, fault] = std::from_chars(text.data(), end, number);
   const std::string_view unit(unit_begin, static_cast<size_t>(end - unit_begin));
-  double scale = 0;
+  double scale = 0;  // of an unknown unit
   if (unit == "ms") scale = 1;
   if (unit == "s") scale = 1000;
   if (unit == "m") scale = 60'000;
   if (unit == "h") scale = 3'600'000;
   const double millis = number * scale;
-  if (fault != std::errc() || !(millis >= 1) || millis > 1e10) {
+  if (fault != std::errc() || scale == 0 || !std::isfinite(millis)) {
     return Usage(Quoted(text) + " is not a duration; write 500ms, 10s or 2m");
   }
+  if (millis < 1) return Usage(Quoted(text) + " is too short; 1ms is the least");
+  if (millis > 1e10) return Usage(Quoted(text) + " is too long; 2777h is the most");
   return std::chrono::milliseconds(std::llround(millis));
 }
 

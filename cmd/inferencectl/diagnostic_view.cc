@@ -2,9 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/text.h"
 #include "inferencectl/format.h"
 #include "inferencectl/table.h"
+#include "manifest/render.h"
 
 namespace inference::ctl {
 namespace {
@@ -49,6 +52,9 @@ std::string Snippet(const api::Origin& origin, std::string_view text, Style styl
   if (line.empty() || line.size() > kMaxLineShown || !base::IsValidUtf8(line)) return "";
   std::string shown(line);
   std::string before(Before(line, origin.column));
+  const auto width = static_cast<int>(manifest::CaretWidth(line, origin.column));
+  const size_t carets =
+      DisplayWidth(Before(line, origin.column + width)) - DisplayWidth(Before(line, origin.column));
   for (std::string* s : {&shown, &before}) {
     for (char& c : *s) {
       if (static_cast<unsigned char>(c) < 0x20) c = ' ';  // tabs: one column, as counted
@@ -57,7 +63,8 @@ std::string Snippet(const api::Origin& origin, std::string_view text, Style styl
   const std::string number = std::to_string(origin.line);
   const std::string margin(number.size(), ' ');
   return fmt::format("{}│ {}\n{}│ {}{}\n", number, shown, margin,
-                     std::string(DisplayWidth(before), ' '), Paint(style, "^", color));
+                     std::string(DisplayWidth(before), ' '),
+                     Paint(style, std::string(std::max<size_t>(carets, 1), '^'), color));
 }
 
 }  // namespace

@@ -49,16 +49,22 @@ bool AnyStale(const Endpoint& e) {
   return false;
 }
 
+// What was true some time ago is not known now: the picker does not go by it either. Its age is in
+// a column of its own, the last value in -o json.
+std::optional<double> Known(const Metric& metric) {
+  if (!metric.has_value() || metric.freshness() != admin::v1::FRESH) return std::nullopt;
+  return metric.value();
+}
+
 Cell MetricCell(const Metric& metric) {
-  return {NumberOrUnknown(metric),
-          metric.freshness() == admin::v1::FRESH ? Style::kPlain : Style::kFaint};
+  const std::optional<double> value = Known(metric);
+  if (!value) return {std::string(kUnknownText), Style::kFaint};
+  return HumanNumber(*value);
 }
 
 Cell KvCell(const Metric& metric) {
-  std::optional<double> kv;
-  if (metric.has_value()) kv = metric.value();
-  return {PercentOrUnknown(kv),
-          metric.freshness() == admin::v1::FRESH ? Style::kPlain : Style::kFaint};
+  const std::optional<double> value = Known(metric);
+  return {PercentOrUnknown(value), value ? Style::kPlain : Style::kFaint};
 }
 
 Cell AgeCell(const Endpoint& e) {
@@ -152,7 +158,7 @@ Json MetricJson(const Metric& metric) {
 
 /// What is sorted by; unknown is below every number.
 double Number(const Metric& metric) {
-  return metric.has_value() ? metric.value() : -std::numeric_limits<double>::infinity();
+  return Known(metric).value_or(-std::numeric_limits<double>::infinity());
 }
 
 std::function<double(const Endpoint&)> NumberColumn(const std::string& column) {

@@ -136,7 +136,7 @@ constexpr std::array kOptions{
               .letter = 'f',
               .argument = "PATH",
               .repeatable = true,
-              .doc = "a file, a folder or a glob"},
+              .doc = "a file, a folder with all in it (*.yaml, *.yml, *.json), or a glob"},
     OptionRow{.verbs = "validate",
               .name = "fail-on",
               .argument = "LEVEL",
@@ -155,7 +155,8 @@ constexpr std::array kVerbs{
     VerbRow{"get", "pools|endpoints [NAME...]", 1, -1, "list pools, or endpoints with live metrics",
             "Endpoints are shown as the picker sees them: what each model server reported and how "
             "old that is, what is in flight from here. A value that is not known is <unknown>, "
-            "never 0. A name that doesn't exist makes the exit code 1.",
+            "never 0; what was reported too long ago is not known any more, and its AGE is marked "
+            "stale. A name that doesn't exist makes the exit code 1.",
             "inferencectl get pools\ninferencectl get endpoints --pool llm/qwen3 -w\n"
             "inferencectl get endpoints -o wide --sort-by waiting\n"
             "inferencectl get endpoints rack-7-gpu-1 -o json",

@@ -1,5 +1,10 @@
+#include <sys/ioctl.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
+#include <sstream>
+#include <vector>
 
 #include "base/text.h"
 #include "inferencectl/commands/commands.h"
@@ -73,6 +78,31 @@ Answer GetPools(const Invocation& run, const std::vector<std::string>& names) {
   return WithUnknown(run, "pool", list.unknown_names(), print);
 }
 
+int TerminalRows() {
+  winsize size{};
+  return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_row : 0;
+}
+
+/// Text over what the terminal shows, without a flicker: each line to its end, no wrapping, at most
+/// `rows` lines (0: any number), the rest cleared.
+std::string Redraw(std::string_view text, int rows) {
+  std::vector<std::string_view> lines;
+  while (!text.empty()) {
+    const size_t end = std::min(text.find('\n'), text.size());
+    lines.push_back(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  size_t shown = lines.size();
+  const auto room = static_cast<size_t>(std::max(rows - 1, 0));  // the cursor needs a line too
+  if (room > 1 && shown > room) shown = room - 1;
+  std::string out = "\x1b[H\x1b[?7l";
+  for (size_t i = 0; i < shown; ++i) out += std::string(lines[i]) + "\x1b[K\n";
+  if (shown < lines.size()) {
+    out += "… " + std::to_string(lines.size() - shown) + " more lines\x1b[K\n";
+  }
+  return out + "\x1b[J\x1b[?7h";
+}
+
 Answer WatchEndpoints(const Invocation& run, admin::AdminClient& client,
                       const ListEndpointsRequest& request, const std::string& sort_by) {
   admin::v1::WatchEndpointsRequest watch;
@@ -87,8 +117,15 @@ Answer WatchEndpoints(const Invocation& run, admin::AdminClient& client,
   const Status status = client.WatchEndpoints(watch, [&](const ListEndpointsResponse& response) {
     ListEndpointsResponse list = response;
     SortEndpoints(sort_by, list);
-    if (redraw) run.Print("\x1b[H\x1b[2J");
-    PrintEndpoints(run, list, /*headers=*/first || redraw);
+    if (redraw) {
+      std::ostringstream screen;
+      World drawn{screen,          run.world.err, run.world.in, run.world.environment,
+                  run.world.clock, true};
+      PrintEndpoints({drawn, run.args, run.color}, list, /*headers=*/true);
+      run.Print((first ? "\x1b[2J" : "") + Redraw(screen.str(), TerminalRows()));
+    } else {
+      PrintEndpoints(run, list, /*headers=*/first);
+    }
     first = false;
     return run.world.out.flush().good();
   });

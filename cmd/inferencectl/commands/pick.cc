@@ -150,6 +150,15 @@ void PrintPick(const Invocation& run, const PickResponse& pick) {
   run.Remark("dry run: nothing was reserved or learned");
 }
 
+/// Which pools there are to choose from.
+void RemarkPools(const Invocation& run, admin::AdminClient& client) {
+  const auto list = client.ListPools({});
+  if (!list) return;  // the refusal itself has been told
+  std::string names;
+  for (const auto& pool : list->pools()) names += (names.empty() ? "" : ", ") + pool.key();
+  run.Remark("there are several pools: give --pool NAME, one of " + SafeForTerminal(names));
+}
+
 }  // namespace
 
 Answer RunPick(Invocation& run) {
@@ -188,6 +197,7 @@ Answer RunPick(Invocation& run) {
   } else {
     PrintPick(run, *pick);
   }
+  if (pick->refusal().reason() == "AmbiguousPool") RemarkPools(run, **client);
   return pick->has_refusal() ? ExitCode::kNo : ExitCode::kOk;
 }
 

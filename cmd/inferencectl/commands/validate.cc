@@ -71,7 +71,7 @@ void JudgeFile(const std::string& path, const std::string& text, Judged& judged)
 }
 
 Result<Judged> Judge(const std::vector<std::string>& paths) {
-  auto files = manifest::ExpandPaths(paths, ".");
+  auto files = manifest::ExpandPaths(paths, ".", manifest::Folders::kRecursive);
   if (!files) return Status(Code::kInvalidArgument, files.status().message());
   Judged judged;
   std::set<std::string> seen;

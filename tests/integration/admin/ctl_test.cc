@@ -82,6 +82,27 @@ TEST_CASE("ctl get endpoints, as a table") {
   CHECK(Has(Ctl(daemon, {"get", "ep", "-o", "wide"}).out, "app=qwen3,gpu=h100"));
 }
 
+TEST_CASE("bug: ctl get endpoints showed numbers that pick does not know any more") {
+  FakeDaemon daemon;
+  const base::Time now = base::Clock::Real().Now();
+  auto& metrics = daemon.view.endpoint("gpu-2").metrics;
+  for (auto* gauge : {&metrics.waiting, &metrics.running, &metrics.kv_usage}) {
+    gauge->Set(0.77, now - std::chrono::minutes(11));
+  }
+  const Ran table = Ctl(daemon, {"get", "endpoints", "gpu-2"});
+  CHECK_FALSE(Has(table.out, "0.8"));
+  CHECK_FALSE(Has(table.out, "77"));
+  CHECK(Has(table.out, "<unknown>  <unknown>  <unknown>"));
+  CHECK(Has(table.out, " stale"));
+  const Ran sorted = Ctl(daemon, {"get", "endpoints", "-o", "name", "--sort-by", "waiting"});
+  CHECK(sorted.out == "endpoint/gpu-1\nendpoint/gpu-3\nendpoint/gpu-2\nendpoint/gpu-4\n");
+  // For scripts: the last value, marked as what it is.
+  const json item = Document(Ctl(daemon, {"get", "endpoints", "gpu-2", "-o", "json"}),
+                             "EndpointList")["items"][0];
+  CHECK(item["waiting"]["value"] == 0.77);
+  CHECK(item["waiting"]["freshness"] == "stale");
+}
+
 TEST_CASE("ctl get endpoints, sorted and by name") {
   FakeDaemon daemon;
   const Ran sorted = Ctl(daemon, {"get", "endpoints", "-o", "name", "--sort-by", "waiting"});
