@@ -135,6 +135,7 @@ Status Daemon::StartDataPlane() {
   request_stats_ =
       std::make_unique<inference::telemetry::RequestStatsCollector>(data_plane_->shards());
   exposition_.Register([this](auto& families) { request_stats_->Collect(families); });
+  exposition_.Register([this](auto& families) { CollectTls(*data_plane_, families); });
   return Status::Ok();
 }
 
@@ -212,7 +213,7 @@ bool Daemon::Report(const Status& status) const {
 }
 
 int Daemon::Run(int signals) {
-  if (!Report(controller_.Start())) return kConfigErrors;
+  if (!Report(controller_.Start())) return ExitCodeOf(controller_.config_status().diagnostics);
   if (!Report(StartAll())) {
     Stop();
     return kCannotBind;

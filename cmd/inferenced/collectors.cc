@@ -107,6 +107,20 @@ void CollectConfig(const inference::control::ControlView& view, Families& famili
              static_cast<double>(status.rejected));
 }
 
+void CollectTls(const inference::extproc::Server& server, Families& families) {
+  for (const auto& tls : server.tls()) {
+    const Labels labels = {{"address", tls.address}};
+    AddCounter(families, "inferenced_tls_reloads_total", "Changed certificates taken into use.",
+               labels, static_cast<double>(tls.state->reloads()));
+    AddCounter(families, "inferenced_tls_refused_total",
+               "Changed certificates that can't be used; the one before stays.", labels,
+               static_cast<double>(tls.state->refused()));
+    AddGauge(families, "inferenced_tls_certificate_expiry_timestamp_seconds",
+             "When the certificate in use expires.", labels,
+             static_cast<double>(tls.state->not_after()));
+  }
+}
+
 void CollectProcess(Families& families) {
   static const double start =
       std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();

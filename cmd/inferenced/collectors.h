@@ -1,6 +1,7 @@
 #pragma once
 
 #include "control/control_view.h"
+#include "extproc/server.h"
 #include "telemetry/exposition.h"
 
 namespace inferenced {
@@ -14,6 +15,9 @@ void CollectEndpoints(const inference::control::ControlView& view,
 /// Generation, last reload, refused changes.
 void CollectConfig(const inference::control::ControlView& view,
                    inference::telemetry::Families& families);
+
+/// Certificates of the listeners: reloads, refused pairs, expiry.
+void CollectTls(const inference::extproc::Server& server, inference::telemetry::Families& families);
 
 /// Build info, CPU time, memory, open files, start time; names as Prometheus clients have them.
 void CollectProcess(inference::telemetry::Families& families);

@@ -19,6 +19,10 @@ namespace {
 constexpr base::Duration kFindTimeout = std::chrono::seconds(1);
 /// Out of file descriptors: wait this long before accepting again.
 constexpr auto kAcceptPause = std::chrono::milliseconds(50);
+/// And say so this often.
+constexpr auto kAcceptReport = std::chrono::seconds(10);
+/// How often certificate files are looked at.
+constexpr auto kTlsRefresh = std::chrono::milliseconds(2000);
 
 uint64_t SeedOrRandom(uint64_t seed) {
   if (seed != 0) return seed;
@@ -45,6 +49,7 @@ Server::Server(Options options, const RuntimeHolder& runtime, const base::Clock&
               .ring_size = options_.decision_ring,
               .budget = budget_,
               .in_flight = in_flight_,
+              .upstreams = upstreams_,
               .observed_sink = *this,
               .parsers = parsers_,
               .reactors = WorkerCount(options_.workers)} {
@@ -61,14 +66,16 @@ Server::~Server() {
 Status Server::OpenListeners() {
   for (size_t i = 0; i < options_.listeners.size(); ++i) {
     const api::ListenerConfig& config = options_.listeners[i];
-    auto tls = MakeTlsContext(config.tls);
+    auto tls = ListenerTls::Make(config.tls);
     if (!tls.ok()) return tls.status();
     auto listener = i < options_.inherited.size()
                         ? net::Listener::Adopt(options_.inherited[i])
                         : net::Listener::Open(config.address.value, options_.in_use);
     if (!listener.ok()) return listener.status();
     addresses_.push_back(listener->address());
-    ports_.push_back({*std::move(listener), *std::move(tls), false});
+    std::shared_ptr<ListenerTls> state = *std::move(tls);
+    if (state->context()) tls_.push_back({listener->address(), state});
+    ports_.push_back({*std::move(listener), std::move(state), false});
   }
   if (!options_.health_address.empty()) {
     auto listener = net::Listener::Open(options_.health_address, options_.in_use);
@@ -102,9 +109,18 @@ void Server::RunAcceptor() {
   std::vector<pollfd> polled;
   for (const Port& port : ports_) polled.push_back({port.listener.fd(), POLLIN, 0});
   polled.push_back({acceptor_wake_.get(), POLLIN, 0});
+  const bool has_files = std::any_of(ports_.begin(), ports_.end(), [](const Port& port) {
+    return port.tls && port.tls->has_files();
+  });
+  const int timeout = has_files ? static_cast<int>(kTlsRefresh.count()) : -1;
+  base::Time next_refresh = std::chrono::steady_clock::now() + kTlsRefresh;
   while (true) {
-    if (poll(polled.data(), polled.size(), -1) < 0 && errno != EINTR) return;
+    if (poll(polled.data(), polled.size(), timeout) < 0 && errno != EINTR) return;
     if (polled.back().revents != 0) return;
+    if (has_files && std::chrono::steady_clock::now() >= next_refresh) {
+      RefreshTls();
+      next_refresh = std::chrono::steady_clock::now() + kTlsRefresh;
+    }
     for (size_t i = 0; i < ports_.size(); ++i) {
       if (polled[i].revents != 0) Accept(ports_[i]);
     }
@@ -116,17 +132,44 @@ void Server::Accept(const Port& port) {
     net::FileDescriptor fd(
         accept4(port.listener.fd(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (fd.get() >= 0) {
-      LeastLoaded().AddConnection(std::move(fd), port.tls, port.health_only);
+      LeastLoaded().AddConnection(std::move(fd), port.tls ? port.tls->context() : nullptr,
+                                  port.health_only);
       continue;
     }
     if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
-      spdlog::error("cannot accept a connection on {}: {}; raise the limit of open files",
-                    port.listener.address(), std::strerror(errno));
+      ReportAcceptError(port, errno);
       std::this_thread::sleep_for(kAcceptPause);
       return;
     }
     if (errno != EINTR && errno != ECONNABORTED) return;
   }
+}
+
+void Server::RefreshTls() {
+  for (Port& port : ports_) {
+    if (!port.tls) continue;
+    const Result<bool> changed = port.tls->Refresh();
+    if (!changed.ok()) {
+      spdlog::error("{}: {}", port.listener.address(), changed.status().message());
+    } else if (*changed) {
+      spdlog::info("{}: new connections get the new certificate", port.listener.address());
+    }
+  }
+}
+
+void Server::ReportAcceptError(const Port& port, int error) {
+  ++accept_errors_;
+  const base::Time now = std::chrono::steady_clock::now();
+  if (now < next_accept_report_) return;
+  const char* what = error == EMFILE || error == ENFILE
+                         ? "raise the limit of open files (LimitNOFILE= of the unit, ulimit -n)"
+                         : "the machine is out of memory for sockets";
+  spdlog::error(
+      "cannot accept a connection on {}: {}; {}; tried {} time{} since this was last said",
+      port.listener.address(), std::strerror(error), what, accept_errors_,
+      accept_errors_ == 1 ? "" : "s");
+  accept_errors_ = 0;
+  next_accept_report_ = now + kAcceptReport;
 }
 
 Reactor& Server::LeastLoaded() {

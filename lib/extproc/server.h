@@ -69,18 +69,27 @@ class Server final : public picker::DecisionSource, private ObservedSink {
   /// Picked requests that count as in flight although we don't see their responses.
   size_t unseen_requests() const { return in_flight_.size(); }
 
+  /// Listeners with a certificate. Constant after Start.
+  struct Tls {
+    std::string address;
+    std::shared_ptr<const ListenerTls> state;
+  };
+  const std::vector<Tls>& tls() const { return tls_; }
+
   std::optional<picker::DecisionRecord> FindDecision(std::string_view request_id) override;
 
  private:
   struct Port {
     net::Listener listener;
-    std::shared_ptr<SSL_CTX> tls;  // null: plaintext
+    std::shared_ptr<ListenerTls> tls;  // null: plaintext, always
     bool health_only;
   };
 
   Status OpenListeners();
   void RunAcceptor();
   void Accept(const Port& port);
+  void RefreshTls();
+  void ReportAcceptError(const Port& port, int error);
   Reactor& LeastLoaded();
   void StopAcceptor();
   void PostObserved(uint32_t reactor, uint64_t record, const Observed& observed) override;
@@ -88,6 +97,7 @@ class Server final : public picker::DecisionSource, private ObservedSink {
   const Options options_;
   BodyBudget budget_;
   InFlightTable in_flight_;
+  UpstreamHealth upstreams_;
   ParsePool parsers_;
   ReactorShared shared_;
   std::vector<std::unique_ptr<Reactor>> reactors_;
@@ -97,6 +107,10 @@ class Server final : public picker::DecisionSource, private ObservedSink {
   std::string health_address_;
   net::FileDescriptor acceptor_wake_;
   std::thread acceptor_;
+  std::vector<Tls> tls_;  // of the listeners that have any
+  // Of the acceptor alone:
+  base::Time next_accept_report_{};
+  uint64_t accept_errors_ = 0;  // since the last report
 };
 
 }  // namespace inference::extproc

@@ -4,7 +4,9 @@
 #include <openssl/evp.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
+#include <sys/stat.h>
 
+#include <ctime>
 #include <string>
 #include <system_error>
 
@@ -106,6 +108,60 @@ Result<std::shared_ptr<SSL_CTX>> MakeTlsContext(const api::TlsConfig& config) {
                                                            : UseFiles(context.get(), config);
   if (!status.ok()) return status;
   return context;
+}
+
+Result<std::unique_ptr<ListenerTls>> ListenerTls::Make(const api::TlsConfig& config) {
+  std::unique_ptr<ListenerTls> tls(new ListenerTls(config));
+  // Taken before reading: what changes meanwhile must look different later.
+  tls->in_use_ = tls->Fingerprint();
+  auto context = MakeTlsContext(config);
+  if (!context.ok()) return context.status();
+  tls->Use(*std::move(context));
+  return tls;
+}
+
+Result<bool> ListenerTls::Refresh() {
+  if (!has_files()) return false;
+  std::string now = Fingerprint();
+  if (now == in_use_) {
+    bad_.clear();
+    return false;
+  }
+  auto context = MakeTlsContext(config_);
+  if (context.ok()) {
+    in_use_ = std::move(now);
+    bad_.clear();
+    Use(*std::move(context));
+    reloads_.fetch_add(1, std::memory_order_relaxed);
+    return true;
+  }
+  if (now == bad_) return false;
+  bad_ = std::move(now);
+  refused_.fetch_add(1, std::memory_order_relaxed);
+  return Status(context.status().code(),
+                context.status().message() + "; the certificate before it stays in use");
+}
+
+// Behind links: a mounted Secret changes by the exchange of one.
+std::string ListenerTls::Fingerprint() const {
+  std::string out;
+  for (const std::string* file : {&config_.cert_file, &config_.key_file}) {
+    struct stat info{};
+    if (stat(file->c_str(), &info) != 0) info = {};
+    for (const int64_t part : {int64_t(info.st_dev), int64_t(info.st_ino), int64_t(info.st_size),
+                               int64_t(info.st_ctim.tv_sec), int64_t(info.st_ctim.tv_nsec)}) {
+      out += std::to_string(part) + " ";
+    }
+  }
+  return out;
+}
+
+void ListenerTls::Use(std::shared_ptr<SSL_CTX> context) {
+  context_ = std::move(context);
+  const X509* cert = context_ ? SSL_CTX_get0_certificate(context_.get()) : nullptr;
+  tm end{};
+  if (cert == nullptr || ASN1_TIME_to_tm(X509_get0_notAfter(cert), &end) != 1) return;
+  not_after_.store(timegm(&end), std::memory_order_relaxed);
 }
 
 }  // namespace inference::extproc
