@@ -143,8 +143,15 @@ void Controller::OnDns(std::map<std::string, std::vector<std::string>> addresses
     dns_errors_ = std::move(errors);
     if (held_) held_->inputs.dns = addresses;
     ReleaseHeld();
-    if (runtime_.Get()->generation() == 0) {
-      inputs_.dns = std::move(addresses);  // for the first generation, when its files can be used
+    const std::vector<std::string> running = DnsNames(inputs_.manifests.endpoint_sets);
+    const bool for_held_only =
+        held_ && std::all_of(running.begin(), running.end(), [&](const std::string& name) {
+          const auto before = inputs_.dns.find(name), now = addresses.find(name);
+          const bool known = before != inputs_.dns.end();
+          return known == (now != addresses.end()) && (!known || before->second == now->second);
+        });
+    if (for_held_only || runtime_.Get()->generation() == 0) {
+      inputs_.dns = std::move(addresses);  // nothing that runs asks for them
     } else if (addresses != inputs_.dns) {
       Inputs next = inputs_;
       next.dns = std::move(addresses);
@@ -201,11 +208,8 @@ void Controller::Offer(Inputs inputs, api::Diagnostics diagnostics) {
     Reject(std::move(checked));
     return;
   }
-  std::vector<std::string> names = DnsNames(inputs.manifests.endpoint_sets);
-  const std::vector<std::string> running = DnsNames(inputs_.manifests.endpoint_sets);
-  names.insert(names.end(), running.begin(), running.end());
-  resolver_->SetNames(names);
   held_ = {std::move(inputs), std::move(diagnostics), until};
+  AskForNames();
   spdlog::info("the change waits for the first answer about {} DNS name{}, {} at most",
                asked_.size(), asked_.size() == 1 ? "" : "s",
                api::FormatDuration(options_.dns_wait));
@@ -305,9 +309,9 @@ bool Controller::Install(Inputs inputs, api::Diagnostics& diagnostics) {
   if (!built) return false;
   runtime_.Publish(built->runtime);
   scraper_->SetTargets(std::move(built->targets));
-  resolver_->SetNames(built->dns_names);
   ForgetRemoved(*before, *built->runtime);
   inputs_ = std::move(inputs);
+  AskForNames();
   const size_t pools = built->runtime->pools().size();
   const size_t endpoints = CountEndpoints(*built->runtime);
   spdlog::info("generation {}: {} pool{}, {} endpoint{}", built->runtime->generation(), pools,
@@ -317,6 +321,15 @@ bool Controller::Install(Inputs inputs, api::Diagnostics& diagnostics) {
   status_.generation = built->runtime->generation();
   status_.last_success = options_.clock->WallNow();
   return true;
+}
+
+void Controller::AskForNames() {
+  std::vector<std::string> names = DnsNames(inputs_.manifests.endpoint_sets);
+  if (held_) {
+    const std::vector<std::string> next = DnsNames(held_->inputs.manifests.endpoint_sets);
+    names.insert(names.end(), next.begin(), next.end());
+  }
+  resolver_->SetNames(names);
 }
 
 void Controller::ForgetRemoved(const picker::Runtime& before, const picker::Runtime& now) {

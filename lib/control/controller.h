@@ -77,6 +77,8 @@ class Controller final : public ControlView, public sources::Sink {
   /// Until when to wait for an answer about a name of `inputs`; the past when there is none.
   base::Time AwaitUntil(const Inputs& inputs);
   void ShowHeld();
+  /// Tells the resolver which names the running state and a held change have.
+  void AskForNames();
   /// Builds from `inputs`; publishes and remembers them on success.
   bool Install(Inputs inputs, api::Diagnostics& diagnostics);
   /// One finding for each running endpoint whose DNS name has no answer, or does not resolve now.

@@ -177,7 +177,6 @@ std::unique_ptr<Built> RuntimeBuilder::Build(const Inputs& inputs, uint64_t gene
     runtimes.push_back(std::move(runtime));
   }
   AddTargets(*inputs.daemon, runtimes, maps, built->targets);
-  built->dns_names = DnsNames(inputs.manifests.endpoint_sets);
   std::unordered_map<std::string, std::string> routes;
   for (const auto& [route, pool] : inputs.daemon->routes) routes[route] = *pool;
   built->runtime =

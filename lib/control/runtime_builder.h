@@ -30,7 +30,6 @@ struct Inputs {
 struct Built {
   std::shared_ptr<const picker::Runtime> runtime;
   std::vector<scrape::Target> targets;
-  std::vector<std::string> dns_names;  // names the resolver should keep
 };
 
 /// Inputs to running state. Keeps endpoints and compiled schedulers (with their prefix indexes)

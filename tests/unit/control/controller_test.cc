@@ -279,6 +279,36 @@ TEST_CASE("bug: an endpoint whose address became a name was gone until the first
   CHECK(Eventually([&] { return controller.config_status().diagnostics.empty(); }));
 }
 
+TEST_CASE("a change of several names waits for all of them, and what runs follows its own") {
+  const NamedFolder folder;
+  folder.names->Answer("old.example", {"127.0.0.2"});
+  folder.WriteSet("dns: old.example");
+  auto options = folder.options(1h);
+  options.dns.refresh = 5ms;
+  Controller controller(std::move(options));
+  REQUIRE(controller.Start().ok());
+  REQUIRE(HostPorts(controller) == std::vector<std::string>{"127.0.0.1:1", "127.0.0.2:1"});
+
+  folder.WriteSet("dns: one.example}\n  - {name: gpu-3, dns: two.example");
+  REQUIRE(Eventually([&] {
+    return Mentions(controller.config_status().diagnostics, "about DNS name 'two.example'");
+  }));
+  folder.names->Answer("one.example", {"127.0.0.3"});
+  REQUIRE(Eventually([&] {
+    const auto found = controller.config_status().diagnostics;
+    return Mentions(found, "about DNS name 'two.example'") && !Mentions(found, "'one.example'");
+  }));
+  CHECK(controller.config_status().generation == 1);
+  // What runs goes with its own name meanwhile, and the others are still asked for.
+  folder.names->Answer("old.example", {"127.0.0.4"});
+  REQUIRE(Eventually([&] { return controller.config_status().generation == 2; }));
+  CHECK(HostPorts(controller) == std::vector<std::string>{"127.0.0.1:1", "127.0.0.4:1"});
+  folder.names->Answer("two.example", {"127.0.0.5"});
+  REQUIRE(Eventually([&] { return controller.config_status().generation == 3; }));
+  CHECK(HostPorts(controller) ==
+        std::vector<std::string>{"127.0.0.1:1", "127.0.0.3:1", "127.0.0.5:1"});
+}
+
 TEST_CASE("a name server that is silent holds a change for a bounded time only") {
   const NamedFolder folder;
   Controller controller(folder.options(50ms));
