@@ -75,21 +75,20 @@ Cell AgeCell(const Endpoint& e) {
 }
 
 std::string LoraText(const Endpoint& e) {
-  if (!e.has_lora()) return std::string(kUnknownText);
+  if (!e.has_lora() || AnyStale(e)) return std::string(kUnknownText);
   return fmt::format("{}+{}/{}", e.lora().running(), e.lora().waiting(), e.lora().max());
 }
 
 std::string PrefixHitText(const Endpoint& e) {
-  if (!e.prefix_hits().has_value() || !e.prefix_queries().has_value()) {
-    return std::string(kUnknownText);
-  }
-  if (e.prefix_queries().value() <= 0) return "-";
-  return HumanNumber(100 * e.prefix_hits().value() / e.prefix_queries().value());
+  const auto hits = Known(e.prefix_hits()), queries = Known(e.prefix_queries());
+  if (!hits || !queries) return std::string(kUnknownText);
+  return *queries <= 0 ? "-" : HumanNumber(100 * *hits / *queries);
 }
 
 std::string BlocksText(const Endpoint& e) {
-  if (!e.num_blocks().has_value() || !e.block_size().has_value()) return std::string(kUnknownText);
-  return HumanNumber(e.num_blocks().value()) + "×" + HumanNumber(e.block_size().value());
+  const auto blocks = Known(e.num_blocks()), size = Known(e.block_size());
+  if (!blocks || !size) return std::string(kUnknownText);
+  return HumanNumber(*blocks) + "×" + HumanNumber(*size);
 }
 
 std::string LabelsText(const Endpoint& e) {

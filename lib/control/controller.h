@@ -36,7 +36,7 @@ class Controller final : public ControlView, public sources::Sink {
     const base::Clock* clock = &base::Clock::Real();
     /// How long a change waits for the first answer about its new DNS names.
     base::Duration dns_wait = std::chrono::seconds(2);
-    sources::DnsResolver::Options dns;
+    sources::DnsResolver::Options dns{};
   };
 
   explicit Controller(Options options);

@@ -103,6 +103,17 @@ TEST_CASE("bug: ctl get endpoints showed numbers that pick does not know any mor
   CHECK(item["waiting"]["freshness"] == "stale");
 }
 
+TEST_CASE("bug: ctl pick did not say which pools there are to choose from") {
+  FakeDaemon daemon;
+  const Ran ran = Ctl(daemon, {"pick", "-m", "qwen3"});
+  CHECK(ran.exit_code == 1);
+  CHECK(Has(ran.out, "AmbiguousPool"));
+  CHECK_THAT(
+      ran.err,
+      Catch::Contains("there are several pools: give --pool NAME, one of llm/qwen3, llm/empty\n"));
+  CHECK_FALSE(Has(Ctl(daemon, {"pick", "-m", "qwen3", "-p", "llm/qwen3"}).err, "give --pool"));
+}
+
 TEST_CASE("ctl get endpoints, sorted and by name") {
   FakeDaemon daemon;
   const Ran sorted = Ctl(daemon, {"get", "endpoints", "-o", "name", "--sort-by", "waiting"});
