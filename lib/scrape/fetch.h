@@ -1,68 +1,70 @@
 #pragma once
 
-#include <curl/curl.h>
+#include <cstdint>
+#include <string_view>
 
-#include <array>
-#include <cstddef>
-#include <memory>
-#include <string>
-
-#include "datastore/endpoint.h"
-#include "inference/result.h"
-#include "scrape/stats.h"
+#include "scrape/response.h"
+#include "scrape/stream.h"
+#include "telemetry/counters.h"
 
 namespace inference::scrape {
 
-/// "http://10.0.0.1:8000/metrics". INVALID_ARGUMENT when the address is no IP address: a name would
-/// have to be looked up, which the scrape thread does not do.
-Result<std::string> MakeUrl(const datastore::EndpointInfo& info, const api::ScrapeConfig& config);
-
-/// True when both fetch the same page in the same way and at the same pace.
-bool SameSettings(const api::ScrapeConfig& a, const api::ScrapeConfig& b);
-
-/// The request for one page, made once and sent again and again through a curl multi handle, which
-/// keeps the connection. HTTP/1.1 GET, no redirects, no proxy, no content coding. Not thread-safe;
-/// stays where it is, since curl holds pointers into it.
+/// Asks one target for its page, again and again, on one connection as long as the server keeps
+/// it. It knows no time: a fetch that takes too long is for the caller to abort. Not thread-safe;
+/// stays where it is.
 class Fetch {
  public:
-  static constexpr size_t kMaxHeaderBytes = size_t{64} << 10;
-
-  /// `owner` comes back as CURLINFO_PRIVATE.
-  Fetch(const std::string& url, const api::ScrapeConfig& config, size_t max_page_bytes,
-        void* owner);
-  ~Fetch();
-  Fetch(const Fetch&) = delete;
-  Fetch& operator=(const Fetch&) = delete;
-
-  CURL* handle() const { return easy_; }
-
-  /// To be called before each time it is added to a multi handle. `body` is cleared and filled.
-  void Prepare(std::string* body);
-
-  struct Outcome {
-    bool ok = false;
-    Failure failure = Failure::kOther;
-    std::string error;  // printable, when not ok
+  /// What the fetches of one thread share; outlives them.
+  struct Shared {
+    int epoll = -1;
+    size_t max_page_bytes = 0;
+    PageBuffers buffers;
+    TlsContexts contexts;
+    telemetry::Counter* connections = nullptr;  // opened
   };
-  /// What came of it; `code` is from curl's message.
-  Outcome Finish(CURLcode code);
-  /// Connections that the last fetch opened: 0 when it used one that was there.
-  long connections() const;
+
+  /// `tag` comes back as epoll_event.data.ptr.
+  Fetch(PageRequest request, const api::ScrapeConfig& config, Shared& shared, void* tag);
+
+  enum class Progress : uint8_t {
+    kNone,   // wait for an event
+    kPage,   // page() has it
+    kFailed  // fault() says why
+  };
+
+  /// Sends the request, connecting first if need be. Not while another is under way.
+  Progress Begin();
+  /// What the socket had to say; call it between fetches, too.
+  Progress OnEvents(uint32_t events);
+  /// Ends what is under way, and the connection with it.
+  void Abort();
+
+  std::string_view page() const { return response_.page(); }
+  /// To be called when the page has been read.
+  void Release() { response_.Release(); }
+  const Fault& fault() const { return fault_; }
 
  private:
-  static size_t OnBody(char* data, size_t size, size_t count, void* self);
-  static size_t OnHeader(char* data, size_t size, size_t count, void* self);
-  std::string WhyOf(CURLcode code, Failure failure) const;
-  void SetTls(const api::ScrapeConfig& config);
+  enum class Stage : uint8_t { kIdle, kConnecting, kSending, kReceiving };
 
-  const size_t max_page_bytes_;
-  const long timeout_ms_;
-  CURL* easy_;
-  curl_slist* headers_ = nullptr;
-  std::array<char, CURL_ERROR_SIZE> error_{};
-  std::string* body_ = nullptr;
-  size_t header_bytes_ = 0;
-  bool too_large_ = false;
+  Progress Connect();
+  Progress Send();
+  Progress Receive(uint32_t events);
+  Progress Done(uint32_t events);
+  Progress Fail(Fault fault);
+  /// The connection is gone. One that was there before may have been closed by the server while
+  /// idle, which is no failure: then it is made anew, once.
+  Progress Broken(Fault fault);
+
+  const PageRequest request_;
+  const api::ScrapeConfig config_;
+  Shared& shared_;
+  Stream stream_;
+  Response response_;
+  Stage stage_ = Stage::kIdle;
+  bool reused_ = false;
+  size_t sent_ = 0;
+  Fault fault_;
 };
 
 }  // namespace inference::scrape

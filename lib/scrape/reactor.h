@@ -1,7 +1,5 @@
 #pragma once
 
-#include <curl/curl.h>
-
 #include <map>
 #include <memory>
 #include <mutex>
@@ -17,7 +15,7 @@
 
 namespace inference::scrape {
 
-/// The scraper's thread: epoll, one curl multi handle, and the schedule. What isn't said to be
+/// The scraper's thread: epoll, the fetches, and the schedule. What isn't said to be
 /// thread-safe belongs to that thread.
 class Reactor {
  public:
@@ -36,14 +34,14 @@ class Reactor {
   /// One endpoint's page.
   struct Job {
     Target target;
-    std::unique_ptr<Fetch> fetch;  // null: its URL is no good
-    std::string body;              // while it is being fetched
-    uint64_t mark = 0;             // Endpoint::ScrapeBegins
-    base::Time planned;            // when it was due
-    base::Time started;            // when it was sent
-    int failures = 0;              // of ours, in a row
+    std::unique_ptr<Fetch> fetch;  // null: it cannot be asked for; `fault` says why
+    std::string fault;
+    uint64_t mark = 0;   // Endpoint::ScrapeBegins
+    base::Time planned;  // when it was due
+    base::Time started;  // when it was sent
+    int failures = 0;    // of ours, in a row
     bool in_flight = false;
-    std::optional<Schedule::iterator> due;  // when not in flight
+    Schedule::iterator timer;  // in deadlines_ when in flight, else in schedule_
   };
 
   void Run();
@@ -55,18 +53,20 @@ class Reactor {
 
   void StartDue(base::Time now);
   void Begin(Job& job, base::Time now);
-  void ReadDone();
-  void Finish(Job& job, CURLcode code);
+  /// Fetches that have taken too long.
+  void EndOverdue();
+  void Continue(Job& job, Fetch::Progress progress);
+  void ReadPage(Job& job, base::Time now);
   void Succeed(Job& job, base::Time now, uint32_t bad_series);
   void Fail(Job& job, Failure failure, const std::string& error);
+  void WarnOfShortage(const std::string& error);
   void Reschedule(Job& job, base::Time now);
-  void ReturnBody(std::string body);
+  /// From one of the two maps to the other, or to another place in the same.
+  static void MoveTimer(Job& job, Schedule& from, Schedule& to, base::Time when);
 
-  int WaitMillis(base::Time now) const;
+  int WaitMillis() const;
   void Wait(int millis);
   void Wake();
-  static int OnSocket(CURL* easy, curl_socket_t fd, int what, void* self, void* known);
-  static int OnTimer(CURLM* multi, long millis, void* self);
 
   const Scraper::Options options_;
   Stats stats_;
@@ -78,12 +78,12 @@ class Reactor {
   bool stop_ = false;                                 // guarded by mutex_
   std::unordered_map<uint32_t, std::string> errors_;  // guarded by mutex_; by endpoint id
 
-  CURLM* multi_ = nullptr;
-  std::optional<base::Time> curl_due_;  // by the real clock: curl has its own
   base::Rng rng_;
+  Fetch::Shared shared_;
   std::unordered_map<const datastore::Endpoint*, std::unique_ptr<Job>> jobs_;
-  Schedule schedule_;
-  std::vector<std::string> spare_bodies_;
+  Schedule schedule_;   // by the injected clock
+  Schedule deadlines_;  // of those in flight, by the real clock: servers know no other
+  std::optional<base::Time> warned_of_shortage_;
 };
 
 }  // namespace inference::scrape

@@ -16,6 +16,8 @@ std::string_view FailureName(Failure failure) {
       return "too_large";
     case Failure::kBadPage:
       return "bad_page";
+    case Failure::kShortage:
+      return "shortage";
     case Failure::kOther:
       break;
   }

@@ -9,10 +9,21 @@
 
 namespace inference::scrape {
 
-enum class Failure : uint8_t { kConnect, kTls, kTimeout, kStatus, kTooLarge, kBadPage, kOther };
-inline constexpr size_t kNumFailures = 7;
+/// kShortage is ours, not the endpoint's: no file descriptor or no memory for a connection.
+enum class Failure : uint8_t {
+  kConnect,
+  kTls,
+  kTimeout,
+  kStatus,
+  kTooLarge,
+  kBadPage,
+  kShortage,
+  kOther
+};
+inline constexpr size_t kNumFailures = 8;
 
-/// "connect", "tls", "timeout", "status", "too_large", "bad_page", "other": label values.
+/// "connect", "tls", "timeout", "status", "too_large", "bad_page", "shortage", "other": label
+/// values.
 std::string_view FailureName(Failure failure);
 
 /// Seconds from 0.5 ms to 5 s.

@@ -56,7 +56,7 @@ int Listen(const std::string& address, int port, int& bound_port) {
 
 }  // namespace
 
-SelfSignedFiles::SelfSignedFiles() {
+SelfSignedFiles::SelfSignedFiles(const char* names, long valid_seconds) {
   char name[] = "/tmp/fake-metrics-tls-XXXXXX";
   Require(mkdtemp(name) != nullptr, "mkdtemp");
   dir_ = name;
@@ -64,15 +64,14 @@ SelfSignedFiles::SelfSignedFiles() {
   X509* x509 = X509_new();
   ASN1_INTEGER_set(X509_get_serialNumber(x509), 1);
   X509_set_version(x509, 2);
-  X509_gmtime_adj(X509_getm_notBefore(x509), -60);
-  X509_gmtime_adj(X509_getm_notAfter(x509), 3600);
+  X509_gmtime_adj(X509_getm_notBefore(x509), -86400);
+  X509_gmtime_adj(X509_getm_notAfter(x509), valid_seconds);
   X509_set_pubkey(x509, pkey);
   X509_NAME* subject = X509_get_subject_name(x509);
   X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC,
                              reinterpret_cast<const unsigned char*>("fake"), -1, -1, 0);
   X509_set_issuer_name(x509, subject);
-  X509_EXTENSION* san =
-      X509V3_EXT_conf_nid(nullptr, nullptr, NID_subject_alt_name, "IP:127.0.0.1,IP:::1");
+  X509_EXTENSION* san = X509V3_EXT_conf_nid(nullptr, nullptr, NID_subject_alt_name, names);
   X509_add_ext(x509, san, -1);
   X509_EXTENSION_free(san);
   X509_sign(x509, pkey, nullptr);

@@ -17,7 +17,8 @@ namespace inference::test {
 /// end.
 class SelfSignedFiles {
  public:
-  SelfSignedFiles();
+  /// `names` as in OpenSSL's subjectAltName; a negative `valid_seconds`: has expired.
+  explicit SelfSignedFiles(const char* names = "IP:127.0.0.1,IP:::1", long valid_seconds = 3600);
   ~SelfSignedFiles();
   SelfSignedFiles(const SelfSignedFiles&) = delete;
   SelfSignedFiles& operator=(const SelfSignedFiles&) = delete;

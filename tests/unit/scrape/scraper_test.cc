@@ -2,12 +2,20 @@
 
 #include <catch2/catch.hpp>
 
+#include <spdlog/sinks/ostream_sink.h>
+#include <spdlog/spdlog.h>
+#include <sys/resource.h>
+
 #include <chrono>
+#include <fstream>
 #include <functional>
+#include <iterator>
+#include <sstream>
 #include <string>
 #include <thread>
 
 #include "support/fake_metrics_server.h"
+#include "support/temp_dir.h"
 
 namespace inference::scrape {
 namespace {
@@ -231,6 +239,67 @@ TEST_CASE("what is no page is a failure that says why") {
   CHECK_THAT(server.last_request(), Catch::StartsWith("GET /metrics "));
 }
 
+TEST_CASE("bytes that nobody asked for end the connection, not the page") {
+  FakeMetricsServer server;
+  const std::string page = Page(3).body;
+  server.SetReply({.raw = "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(page.size()) +
+                          "\r\n\r\n" + page + "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"});
+  const auto endpoint = MakeEndpoint(server.port());
+  Running run(MakeTarget(endpoint));
+  REQUIRE(Await([&] { return Pages(*endpoint) >= 5; }));
+  run.scraper.Stop();
+  CHECK(Errors(*endpoint) == 0);
+  CHECK(run.scraper.stats().connections.value() >= 5);
+}
+
+// Lets no file be opened while it lives.
+struct NoDescriptors {
+  rlimit before{};
+  NoDescriptors() {
+    getrlimit(RLIMIT_NOFILE, &before);
+    rlimit none = before;
+    none.rlim_cur = 3;  // those that are open stay so
+    setrlimit(RLIMIT_NOFILE, &none);
+  }
+  ~NoDescriptors() { setrlimit(RLIMIT_NOFILE, &before); }
+};
+
+TEST_CASE("a want of file descriptors is ours, not the endpoint's") {
+  FakeMetricsServer server;
+  server.SetReply(Page(3));
+  std::vector<std::shared_ptr<Endpoint>> endpoints;
+  std::vector<Target> targets;
+  for (int i = 0; i < 5; ++i) {
+    endpoints.push_back(MakeEndpoint(server.port()));
+    targets.push_back(MakeTarget(endpoints.back()));
+  }
+  std::ostringstream log;
+  const auto logger = spdlog::default_logger();
+  spdlog::set_default_logger(std::make_shared<spdlog::logger>(
+      "test", std::make_shared<spdlog::sinks::ostream_sink_mt>(log)));
+  {
+    Running run;
+    {
+      const NoDescriptors none;
+      run.scraper.SetTargets(targets);
+      CHECK(Await([&] { return run.Failed(Failure::kShortage) >= 15; }));
+      CHECK_THAT(run.scraper.LastError(endpoints[0]->id()),
+                 Catch::Contains("Too many open files") && Catch::Contains("LimitNOFILE"));
+    }
+    for (const auto& endpoint : endpoints) {
+      CHECK(Await([&] { return Pages(*endpoint) >= 2; }));
+      CHECK(endpoint->reachable());
+      CHECK(Errors(*endpoint) == 0);
+      CHECK(run.scraper.LastError(endpoint->id()).empty());
+    }
+  }
+  spdlog::set_default_logger(logger);
+  const std::string text = log.str();
+  const size_t line = text.find("metrics pages are not fetched: ");
+  REQUIRE(line != std::string::npos);
+  CHECK(text.find("metrics pages are not fetched: ", line + 1) == std::string::npos);
+}
+
 TEST_CASE("endless headers are cut off") {
   FakeMetricsServer server;
   const auto endpoint = MakeEndpoint(server.port());
@@ -250,6 +319,8 @@ TEST_CASE("IPv6") {
   REQUIRE(Await([&] { return Pages(*endpoint) >= 2; }));
   CHECK(Waiting(*endpoint) == 6);
   CHECK(server.connections() == 1);
+  CHECK_THAT(server.last_request(),
+             Catch::Contains("\r\nHost: [::1]:" + std::to_string(server.port()) + "\r\n"));
 }
 
 TEST_CASE("an address that is a name is not looked up") {
@@ -292,6 +363,122 @@ TEST_CASE("TLS: a self-signed certificate") {
     REQUIRE(Await([&] { return run.Failed(Failure::kTls) >= 1; }));
     CHECK_THAT(run.scraper.LastError(endpoint->id()), Catch::Contains("/nowhere/ca.pem"));
   }
+}
+
+TEST_CASE("TLS: what is wrong with a certificate is said") {
+  struct Row {
+    const char* names;
+    long valid_seconds;
+    bool own_ca;
+    const char* says;
+  };
+  const Row row =
+      GENERATE(Row{"IP:127.0.0.2,DNS:localhost", 3600, true, "certificate does not name 127.0.0.1"},
+               Row{"IP:127.0.0.1", -60, true, "certificate, or its CA's, has expired"},
+               Row{"IP:127.0.0.1", 3600, false, "of an unknown CA (self-signed certificate)"});
+  const SelfSignedFiles files(row.names, row.valid_seconds), other;
+  FakeMetricsServer server({.tls = &files});
+  server.SetReply(Page(5));
+  const auto endpoint = MakeEndpoint(server.port());
+  auto config = Every(5ms);
+  config.scheme.value = "https";
+  config.ca_file.value = row.own_ca ? files.cert() : other.cert();
+  Running run(MakeTarget(endpoint, config));
+  REQUIRE(Await([&] { return run.Failed(Failure::kTls) >= 2; }));
+  CHECK_THAT(run.scraper.LastError(endpoint->id()), Catch::Contains(row.says));
+  CHECK(server.requests() == 0);
+  config.insecure_skip_verify.value = true;
+  run.scraper.SetTargets({MakeTarget(endpoint, config)});
+  CHECK(Await([&] { return Pages(*endpoint) >= 2; }));
+}
+
+TEST_CASE("TLS over IPv6, and a large page in many records") {
+  const SelfSignedFiles files;
+  FakeMetricsServer server({.address = "::1", .tls = &files});
+  Reply reply = Page(6);
+  reply.body += "# " + std::string(19'000, 'x') + "\n";
+  reply.chunked = GENERATE(true, false);
+  server.SetReply(reply);
+  const auto endpoint = MakeEndpoint(server.port(), "::1");
+  auto config = Every(5ms);
+  config.scheme.value = "https";
+  config.ca_file.value = files.cert();
+  Running run(MakeTarget(endpoint, config));
+  REQUIRE(Await([&] { return Pages(*endpoint) >= 5; }));
+  CHECK(Waiting(*endpoint) == 6);
+  CHECK(server.connections() == 1);
+  // Closed while idle: made anew without a failure.
+  server.CloseConnections();
+  const uint64_t before = Pages(*endpoint);
+  REQUIRE(Await([&] { return Pages(*endpoint) >= before + 3; }));
+  CHECK(endpoint->reachable());
+}
+
+TEST_CASE("TLS asked of a server without it") {
+  FakeMetricsServer server;
+  server.SetReply({.close = true, .raw = "HTTP/1.1 400 Bad Request\r\n\r\n"});
+  const auto endpoint = MakeEndpoint(server.port());
+  auto config = Every(5ms);
+  config.scheme.value = "https";
+  config.timeout.value = 200ms;
+  Running run(MakeTarget(endpoint, config));
+  REQUIRE(Await([&] { return !endpoint->reachable(); }));
+  CHECK(run.Failed(Failure::kTls) + run.Failed(Failure::kTimeout) >= 2);
+}
+
+TEST_CASE("TLS: a CA file that is replaced takes effect with the next connection") {
+  const SelfSignedFiles files, other;
+  const testing::TempDir dir;
+  const auto copy = [&](const std::string& from) {
+    std::ifstream in(from);
+    dir.Write("ca.pem", std::string(std::istreambuf_iterator<char>(in), {}));
+  };
+  copy(other.cert());
+  FakeMetricsServer server({.tls = &files});
+  server.SetReply(Page(5));
+  const auto endpoint = MakeEndpoint(server.port());
+  auto config = Every(5ms);
+  config.scheme.value = "https";
+  config.ca_file.value = dir / "ca.pem";
+  Running run(MakeTarget(endpoint, config));
+  REQUIRE(Await([&] { return run.Failed(Failure::kTls) >= 2; }));
+  copy(files.cert());
+  REQUIRE(Await([&] { return Pages(*endpoint) >= 2; }));
+  const uint64_t before = Pages(*endpoint);
+  copy(other.cert());  // the connection that is there stays
+  REQUIRE(Await([&] { return Pages(*endpoint) >= before + 3; }));
+  server.CloseConnections();
+  CHECK(Await([&] { return !endpoint->reachable(); }));
+}
+
+TEST_CASE("TLS: files that cannot be used are named") {
+  const SelfSignedFiles files, other;
+  const testing::TempDir dir;
+  dir.Write("empty.pem", "");
+  FakeMetricsServer server({.tls = &files});
+  const auto endpoint = MakeEndpoint(server.port());
+  auto config = Every(5ms);
+  config.scheme.value = "https";
+  config.ca_file.value = files.cert();
+  std::string says;
+  SECTION("an empty CA file") {
+    config.ca_file.value = dir / "empty.pem";
+    says = "caFile " + *config.ca_file;
+  }
+  SECTION("no certificate") {
+    config.cert_file.value = "/nowhere/cert.pem";
+    config.key_file.value = other.key();
+    says = "certFile /nowhere/cert.pem cannot be used: No such file";
+  }
+  SECTION("another certificate's key") {
+    config.cert_file.value = other.cert();
+    config.key_file.value = files.key();
+    says = "keyFile " + files.key() + " cannot be used: key values mismatch";
+  }
+  Running run(MakeTarget(endpoint, config));
+  REQUIRE(Await([&] { return run.Failed(Failure::kTls) >= 1; }));
+  CHECK_THAT(run.scraper.LastError(endpoint->id()), Catch::Contains(says));
+  CHECK(server.requests() == 0);
 }
 
 TEST_CASE("TLS: a client certificate") {
