@@ -109,6 +109,9 @@ grpc::Status AdminService::FillEndpoints(const v1::ListEndpointsRequest& request
       v1::Endpoint* out = response->add_endpoints();
       FillEndpoint(*endpoint, pool, now, out);
       out->set_scrape_error(SafeText(view_.ScrapeError(endpoint->id())));
+      if (const char* shunned_for = endpoint->shunned_for(); shunned_for != nullptr) {
+        out->set_scrape_error(std::string("unreachable: the gateway reports that ") + shunned_for);
+      }
     }
   }
   for (const std::string& name : request.names()) {

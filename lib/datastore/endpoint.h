@@ -57,15 +57,23 @@ class Endpoint {
 
   // --- reachability ---
   bool reachable() const {
-    return failures_.load(std::memory_order_relaxed) < kFailuresToUnreachable;
+    return failures_.load(std::memory_order_relaxed) < kFailuresToUnreachable && !shunned();
   }
+  /// Scrapes that failed in a row.
   int failures() const { return failures_.load(std::memory_order_relaxed); }
-  /// A refused connection, a failed scrape, or a reset by the server.
+  /// A failed scrape.
   void RecordFailure() { failures_.fetch_add(1, std::memory_order_relaxed); }
-  /// Any proof of life. Returns true when the endpoint was unreachable before.
+  /// Any proof of life. Returns true when it ends a row of failures that was long enough.
   bool RecordSuccess() {
     return failures_.exchange(0, std::memory_order_relaxed) >= kFailuresToUnreachable;
   }
+  /// Requests fail there, whatever its scrapes say: unreachable until EndShun. `fault`: constant
+  /// text that goes on "the gateway reports that".
+  void Shun(const char* fault) { shunned_for_.store(fault, std::memory_order_relaxed); }
+  void EndShun() { shunned_for_.store(nullptr, std::memory_order_relaxed); }
+  bool shunned() const { return shunned_for() != nullptr; }
+  /// Null: not shunned.
+  const char* shunned_for() const { return shunned_for_.load(std::memory_order_relaxed); }
 
  private:
   friend class Reservation;
@@ -75,6 +83,7 @@ class Endpoint {
   std::atomic<uint64_t> picks_{0};
   std::atomic<uint64_t> seen_picks_{0};
   std::atomic<int> failures_{0};
+  std::atomic<const char*> shunned_for_{nullptr};
 };
 
 /// One request in flight on an endpoint; counted from construction until End() or destruction,

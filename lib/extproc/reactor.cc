@@ -25,8 +25,8 @@ Reactor::Reactor(ReactorShared& shared, uint32_t index, uint64_t seed)
     : shared_(shared),
       index_(index),
       ring_(shared.ring_size),
-      context_(shared.session, shared.clock, shared.budget, shared.in_flight, shared.observed_sink,
-               shard_, ring_, seed, index),
+      context_(shared.session, shared.clock, shared.budget, shared.in_flight, shared.upstreams,
+               shared.observed_sink, shard_, ring_, seed, index),
       runtime_(shared.runtime),
       read_buffer_(new char[kReadSize]) {}
 
@@ -169,6 +169,7 @@ void Reactor::RunTimers() {
   if (now >= next_expiry_) {
     next_expiry_ = now + kExpireEvery;
     if (shared_.in_flight.size() > 0) shared_.in_flight.Expire(now, index_, shared_.reactors);
+    if (shared_.upstreams.size() > 0) shared_.upstreams.Readmit(now);
   }
   if (now >= next_sweep_) Sweep();
 }
@@ -270,7 +271,9 @@ void Reactor::SetCallDeadline(Stream& stream, base::Time when) {
 int Reactor::WaitMillis() const {
   base::Time first = next_sweep_;
   if (connections_.empty()) first = context_.now + std::chrono::seconds(10);
-  if (shared_.in_flight.size() > 0) first = std::min(first, next_expiry_);
+  if (shared_.in_flight.size() + shared_.upstreams.size() > 0) {
+    first = std::min(first, next_expiry_);
+  }
   for (const TimerList* list : {&idle_, &drain_}) {
     if (list->front() != nullptr) first = std::min(first, list->front()->deadline);
   }

@@ -34,6 +34,7 @@ struct ReactorShared {
   size_t ring_size = 0;
   BodyBudget& budget;
   InFlightTable& in_flight;
+  UpstreamHealth& upstreams;
   ObservedSink& observed_sink;
   ParsePool& parsers;
   std::atomic<bool> ready{false};  // readiness, as the health service tells it

@@ -37,7 +37,7 @@ void Session::OnResponseHeaders(wire::Message& message) {
   if (role_ == Role::kObserve) TakeObserved(message);
   if (role_ != Role::kBystander) {
     http_status_ = StatusOf(message.headers);
-    MoveToServed(!message.served.empty() ? message.served : message.upstream_address);
+    NoteUpstream(message);
     const auto kind = request::DetectResponseKind(message.headers.Find("content-type"),
                                                   message.headers.Find("content-encoding"));
     streaming_ = kind == request::ResponseKind::kSse;
@@ -88,13 +88,28 @@ void Session::TakeObserved(wire::Message& message) {
   series_ = &context_.shard.Series(pool_->key(), model_);
 }
 
-void Session::MoveToServed(std::string_view host_port) {
-  if (host_port.empty() || pool_ == nullptr) return;
-  const std::shared_ptr<datastore::Endpoint>* served = pool_->FindByHostPort(host_port);
-  if (served == nullptr) return;
-  served_endpoint_id_ = (*served)->id();
-  if (http_status_ < 500 && (*served)->failures() > 0) (*served)->RecordSuccess();
-  if (reservation_.active() && reservation_.endpoint() != *served) reservation_.MoveTo(*served);
+void Session::NoteUpstream(const wire::Message& message) {
+  if (pool_ == nullptr) return;
+  const std::string_view host_port =
+      !message.served.empty() ? message.served : message.upstream_address;
+  const std::shared_ptr<datastore::Endpoint>* served =
+      host_port.empty() ? nullptr : pool_->FindByHostPort(host_port);
+  UpstreamReport report = ReadCodeDetails(message.code_details);
+  if (served != nullptr) {
+    served_endpoint_id_ = (*served)->id();
+    if (http_status_ < 500 && (*served)->failures() > 0) (*served)->RecordSuccess();
+    // A gateway that sends no details still sends the endpoint's own answers.
+    if (message.code_details.empty()) report.answered = http_status_ < 500;
+    if (reservation_.active() && reservation_.endpoint() != *served) reservation_.MoveTo(*served);
+  } else if (!host_port.empty() || !reservation_.active()) {
+    return;
+  }
+  const std::shared_ptr<datastore::Endpoint>& endpoint =
+      served != nullptr ? *served : reservation_.endpoint();
+  if (report.answered) context_.upstreams.NoteResponse(*endpoint, picked_);
+  if (report.fault != nullptr) {
+    context_.upstreams.NoteFailure(endpoint, report.fault, picked_, context_.now);
+  }
 }
 
 void Session::OnResponseBody(std::string_view bytes, size_t rest) {

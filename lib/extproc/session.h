@@ -15,6 +15,7 @@
 #include "extproc/in_flight.h"
 #include "extproc/outbox.h"
 #include "extproc/parse_job.h"
+#include "extproc/upstream_health.h"
 #include "extproc/wire.h"
 #include "picker/pick.h"
 #include "picker/runtime.h"
@@ -57,12 +58,13 @@ struct PendingRequest {
 /// What all sessions of one reactor share. One thread, but for what says otherwise.
 struct SessionContext {
   SessionContext(const SessionOptions& options, const base::Clock& clock, BodyBudget& budget,
-                 InFlightTable& in_flight, ObservedSink& observed_sink, telemetry::Shard& shard,
-                 DecisionRing& ring, uint64_t seed, uint32_t reactor)
+                 InFlightTable& in_flight, UpstreamHealth& upstreams, ObservedSink& observed_sink,
+                 telemetry::Shard& shard, DecisionRing& ring, uint64_t seed, uint32_t reactor)
       : options(options),
         clock(clock),
         bodies(budget, shard.held_bytes),
         in_flight(in_flight),
+        upstreams(upstreams),
         observed_sink(observed_sink),
         shard(shard),
         ring(ring),
@@ -73,6 +75,7 @@ struct SessionContext {
   const base::Clock& clock;  // only to measure how long a decision takes, and for wall time
   BodyAccount bodies;
   InFlightTable& in_flight;     // shared by all reactors, thread-safe
+  UpstreamHealth& upstreams;    // the same
   ObservedSink& observed_sink;  // thread-safe
   telemetry::Shard& shard;
   DecisionRing& ring;
@@ -164,7 +167,7 @@ class Session final : public wire::Events {
   void OnResponseBodyEnd(bool end_of_stream);
   void OnResponseTrailers();
   void TakeObserved(wire::Message& message);
-  void MoveToServed(std::string_view host_port);
+  void NoteUpstream(const wire::Message& message);
   void NoteChunk(size_t bytes);
   void FinishResponse(picker::StreamOutcome outcome);
 

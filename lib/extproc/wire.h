@@ -84,6 +84,7 @@ struct Message {
   std::string route_name;        // xds.route_name
   std::string request_id;        // request.id
   std::string upstream_address;  // upstream.address
+  std::string code_details;      // response.code_details
   // Metadata context.
   bool subset_present = false;
   std::string subset;  // entries joined by commas

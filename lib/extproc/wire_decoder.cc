@@ -49,6 +49,7 @@ void Message::Clear() {
   route_name.clear();
   request_id.clear();
   upstream_address.clear();
+  code_details.clear();
   subset.clear();
   served.clear();
 }

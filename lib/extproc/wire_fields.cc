@@ -205,6 +205,7 @@ Fault DecodeAttributes(std::string_view bytes, Message& message) {
     if (key == "xds.route_name") return DecodeText(value, message.route_name);
     if (key == "request.id") return DecodeText(value, message.request_id);
     if (key == "upstream.address") return DecodeText(value, message.upstream_address);
+    if (key == "response.code_details") return DecodeText(value, message.code_details);
     return Fault{};
   });
 }

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -73,18 +74,21 @@ struct World {
   NoSink sink;
   extproc::BodyBudget budget{1 << 20};
   extproc::InFlightTable table;
+  extproc::UpstreamHealth upstreams;
   telemetry::Shard shard;
   extproc::DecisionRing ring{4};
   picker::PoolRuntime pool;
-  extproc::SessionContext context{{.max_body_bytes = 4096, .endpoint_header = true},
-                                  clock,
-                                  budget,
-                                  table,
-                                  sink,
-                                  shard,
-                                  ring,
-                                  1,
-                                  0};
+  extproc::SessionContext context{
+      {.max_body_bytes = 4096, .parse_here_bytes = 32, .endpoint_header = true},
+      clock,
+      budget,
+      table,
+      upstreams,
+      sink,
+      shard,
+      ring,
+      1,
+      0};
   extproc::wire::MessagePool messages;
 };
 
@@ -164,6 +168,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     extproc::Session session(world.context, out, {});
     extproc::wire::Decoder decoder(1 << 14);
     Checker checker;
+    std::unique_ptr<extproc::ParseJob> job;
     bool told = false;
     bool full_duplex = false;
     while (in.size() >= 2 && !session.done()) {
@@ -177,6 +182,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         if (how % 3 == 0) session.OnHalfClose();
         if (how % 3 == 1) session.OnReset();
         if (how % 3 == 2) session.OnTimer();
+      } else if (what >= 240) {
+        if (job) session.OnParsed(*job);
+        job.reset();
       } else {
         const test::RequestMessage m = MakeMessage(what, how, in, modes);
         if (!told) {
@@ -189,6 +197,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         Require(!decoder.Feed(std::string_view(bytes).substr(cut), world.messages, session));
       }
       if (was_closed) Require(out.size() == 0);
+      if (auto asked = out.TakeParse()) {
+        Require(!job);
+        job = std::move(asked);
+        job->memory = std::make_unique<extproc::ParseMemory>();
+        job->Run(world.clock);
+      }
       const int mask = full_duplex ? 3 : (modes[0] == 4 ? 1 : 0) | (modes[1] == 4 ? 2 : 0);
       checker.Take(out, mask);
       Require(world.in_flight() <= 1);

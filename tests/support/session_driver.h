@@ -51,6 +51,7 @@ class SessionWorld : private extproc::ObservedSink {
   ManualClock clock;
   extproc::BodyBudget budget;
   extproc::InFlightTable in_flight;
+  extproc::UpstreamHealth upstreams;
   telemetry::Shard shard;
   extproc::DecisionRing ring{64};
   extproc::SessionContext context;

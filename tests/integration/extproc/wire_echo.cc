@@ -46,8 +46,8 @@ class Echo final : public wire::Events {
     }
     const std::string flags =
         std::string(m.observability ? "observability" : "") + (m.subset_present ? " subset" : "");
-    const std::vector<std::string_view> rest = {m.route_name, m.request_id, m.upstream_address,
-                                                m.subset,     config,       flags};
+    const std::vector<std::string_view> rest = {
+        m.route_name, m.request_id, m.upstream_address, m.code_details, m.subset, config, flags};
     if (m.kind == wire::Kind::kNone) {
       wire::AppendImmediateResponse(out, 418, {set, {}}, "no kind", config);
     } else {

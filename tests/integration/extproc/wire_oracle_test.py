@@ -62,7 +62,8 @@ def random_context(rng, message):
         lb["noise"] = 7
     if rng.random() < 0.5:
         attributes = message.attributes["envoy.filters.http.ext_proc"]
-        for name in ("xds.route_name", "request.id", "upstream.address", "xds.cluster_name"):
+        for name in ("xds.route_name", "request.id", "upstream.address", "response.code_details",
+                     "xds.cluster_name"):
             if rng.random() < 0.7:
                 attributes[name] = text(rng)
         attributes["response.code"] = 200
@@ -150,6 +151,7 @@ def check_headers(headers, common, message):
         attribute(message, "xds.route_name"),
         attribute(message, "request.id"),
         attribute(message, "upstream.address"),
+        attribute(message, "response.code_details"),
         subset or "",
         config,
         flags,

@@ -67,6 +67,7 @@ RequestMessage FullRequest() {
   m.attributes = {{"xds.route_name", "chat"},
                   {"request.id", "r-1"},
                   {"upstream.address", "10.0.0.1:80"},
+                  {"response.code_details", "via_upstream"},
                   {"other", "x"}};
   m.subset = {{"10.0.0.1:8000", "10.0.0.2"}};
   m.served = "10.0.0.9:8000";
@@ -93,6 +94,7 @@ TEST_CASE("A request with everything in it is decoded, however it is cut") {
     CHECK(m.route_name == "chat");
     CHECK(m.request_id == "r-1");
     CHECK(m.upstream_address == "10.0.0.1:80");
+    CHECK(m.code_details == "via_upstream");
     CHECK(m.subset_present);
     CHECK(m.subset == "10.0.0.1:8000,10.0.0.2");
     CHECK(m.served == "10.0.0.9:8000");
