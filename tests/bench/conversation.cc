@@ -73,6 +73,13 @@ std::string Words(std::mt19937_64& rng, size_t bytes) {
   return out;
 }
 
+/// A prompt of token ids, the kind of body that takes longest to parse.
+std::string TokenIdBody(std::mt19937_64& rng, size_t bytes) {
+  std::string out = R"({"model":"tiny","max_tokens":64,"prompt":[1)";
+  while (out.size() + 8 < bytes) out += "," + std::to_string(10000 + rng() % 90000);
+  return out + "]}";
+}
+
 }  // namespace
 
 Conversation MakeConversation(const ConversationOptions& options) {
@@ -87,11 +94,13 @@ Conversation MakeConversation(const ConversationOptions& options) {
       static_cast<size_t>(static_cast<double>(prompt) * options.shared_prefix);
   const std::string shared = Words(rng, shared_bytes);
   for (int v = 0; v < options.variants; ++v) {
-    const std::string body = head + shared + Words(rng, prompt - shared_bytes) + tail;
+    const std::string body = options.token_ids
+                                 ? TokenIdBody(rng, options.body_bytes)
+                                 : head + shared + Words(rng, prompt - shared_bytes) + tail;
     std::string first;
     PutBytes(first, 2,
              Headers({{":authority", "llm.example.com"},
-                      {":path", "/v1/chat/completions"},
+                      {":path", options.token_ids ? "/v1/completions" : "/v1/chat/completions"},
                       {":method", "POST"},
                       {":scheme", "http"},
                       {"user-agent", "bench/1.0"},

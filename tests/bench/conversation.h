@@ -16,6 +16,7 @@ struct ConversationOptions {
   int chunks = 8;             // response pieces; 0: request phase only
   size_t chunk_bytes = 225;
   int variants = 64;           // different prompts
+  bool token_ids = false;      // prompts of token ids, not of text
   double shared_prefix = 0.3;  // of each prompt
 };
 

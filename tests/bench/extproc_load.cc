@@ -282,6 +282,9 @@ int main(int argc, char** argv) {
   app.add_option("--count", options.count, "stop after that many streams");
   app.add_option("--hold", options.hold, "hold that many answered streams and measure memory");
   app.add_option("--body", options.conversation.body_bytes, "bytes of the request body");
+  app.add_option("--bodies", options.conversation.variants, "different request bodies")
+      ->check(CLI::Range(1, 1024));
+  app.add_flag("--token-ids", options.conversation.token_ids, "prompts of token ids, not of text");
   app.add_option("--chunks", options.conversation.chunks, "response pieces; 0: request phase only");
   app.add_option("--pid", options.pid, "process whose CPU time and memory are read");
   app.add_flag("--tls", options.tls);

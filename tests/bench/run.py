@@ -51,6 +51,12 @@ ENVOY_CELLS = [
 ]
 
 
+# A few small requests a second beside two of 20 MB of token ids: what do they wait for?
+NEIGHBOURS = ("--body", "1024", "--chunks", "0", "--rate", "200")
+LARGE = ("--body", str(20 << 20), "--token-ids", "--bodies", "2", "--chunks", "0", "--connections", "1",
+         "--rate", "2")
+
+
 def free_ports(count):
     """Different ports, below those that the kernel gives to outgoing connections."""
     with contextlib.ExitStack() as held:
@@ -154,6 +160,16 @@ class Lab:
         self.daemon = self.spawn("inferenced", pinned("0", [daemon, "--config", self.dir / "inferenced.yaml"]))
         wait_http(f"http://127.0.0.1:{self.http}/readyz", process=self.daemon)
         time.sleep(0.5)  # the first scrapes
+
+    def beside_large(self, seconds):
+        """Small requests while large bodies come on another connection to the same reactor."""
+        large = self.spawn("large", pinned(self.other, [
+            self.build / "tests/bench/extproc_load", "--target", f"127.0.0.1:{self.port}", *LARGE,
+            "--seconds", str(seconds + 5)]))
+        time.sleep(2)
+        result = self.load(["--seconds", str(seconds), *NEIGHBOURS])
+        large.terminate()
+        return result
 
     def load(self, arguments):
         target = f"127.0.0.1:{self.port}"
@@ -286,6 +302,20 @@ def main():
                 lab.close()
         results["cells"][name] = median(runs)
         show(name, results["cells"][name], target)
+    for name, beside in (("neighbours-alone", False), ("neighbours-of-20M", True)):
+        if options.cell not in name:
+            continue
+        runs = []
+        for _ in range(options.runs):
+            lab = Lab(options.build, "auto", False, other)
+            try:
+                seconds = max(10, options.seconds)
+                runs.append(lab.beside_large(seconds) if beside
+                            else lab.load(["--seconds", str(seconds), *NEIGHBOURS]))
+            finally:
+                lab.close()
+        results["cells"][name] = median(runs)
+        show(name, results["cells"][name], None)
     for name, servers, limit in (("idle-10-endpoints", 10, 0.02), ("idle-100-endpoints", 100, 0.2)):
         if options.cell not in name:
             continue

@@ -1,6 +1,6 @@
 // The data plane alone, with a fixed pool, for test clients in other languages. Prints one line per
 // address, then obeys lines on standard input: serving, not-serving, drain, unseen, find ID,
-// streams.
+// streams, held.
 #include <unistd.h>
 
 #include <csignal>
@@ -60,6 +60,8 @@ void Obey(inference::extproc::Server& server, const std::string& line) {
     std::cout << server.Drain(std::chrono::seconds(10)) << std::endl;
   } else if (line == "unseen") {
     std::cout << server.unseen_requests() << std::endl;
+  } else if (line == "held") {
+    std::cout << server.held_body_bytes() << std::endl;
   } else if (line == "streams") {
     std::cout << server.open_streams() << std::endl;
   } else if (line.starts_with("find ")) {

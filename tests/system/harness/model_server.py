@@ -21,7 +21,8 @@ class Seen:
 
 
 class ModelServer:
-    """Serves on 127.0.0.1. Set `mode` to "hang" to accept and never answer, "ok" to go on.
+    """Serves on 127.0.0.1. Set `mode` to "hang" to accept and never answer, "reset" to
+    cut the connections of all requests but scrapes, "ok" to go on.
 
     Headers of a request steer its answer: x-test-tokens (count), x-test-delay-ms (before each
     token), x-test-answer-bytes (padding of a plain answer), x-test-trailers (answer has trailers),
@@ -121,6 +122,9 @@ class ModelServer:
                               digest.hexdigest(), trailers))
         if self.mode == "hang":
             await asyncio.Event().wait()
+        if self.mode == "reset":
+            writer.transport.abort()
+            return False
         self.in_flight += 1
         self.max_in_flight = max(self.max_in_flight, self.in_flight)
         try:

@@ -1,0 +1,68 @@
+"""Servers whose metrics look well while requests fail there: the gateway tells."""
+
+import uuid
+
+import pytest
+from harness import envoy
+from harness.clients import connect
+from harness.openai import CHAT, JSON, chat
+from harness.process import wait_until
+
+
+def no_retries(bootstrap):
+    for host in envoy.connection_manager(bootstrap)["route_config"]["virtual_hosts"]:
+        for route in host["routes"]:
+            route["route"].pop("retry_policy", None)
+
+
+def one_request(stack):
+    """Its status, and which server was picked for it."""
+    request_id = str(uuid.uuid4())
+    answer = stack.request("1.1", "POST", CHAT, headers={**JSON, "x-request-id": request_id}, body=chat(request_id))
+    return answer.status, stack.daemon.why(request_id)["picked"]["endpoint"]
+
+
+def listed(stack, name):
+    return stack.daemon.listed()[name]
+
+
+@pytest.mark.parametrize("bootstrap", ["full-duplex", "request-only"])
+def test_resets_make_a_scraped_server_unreachable_until_it_answers(make_stack, bootstrap):
+    stack = make_stack(bootstrap, edit=no_retries, config={"pools": {"llm/chat": {"responseTracking": "auto"}}})
+    victim = stack.servers[0]
+    for server in stack.servers[1:]:
+        server.waiting = 50  # the victim is by far the best
+    stack.picker.process.wait_until(
+        lambda: one_request(stack) == (200, victim.name), "the best server is picked")
+    victim.mode = "reset"
+    failed = 0
+    while listed(stack, victim.name)["state"] != "Unreachable":
+        status, picked = one_request(stack)
+        assert (status, picked) == (503, victim.name)
+        failed += 1
+        assert failed <= 6, "the resets are not seen"
+    assert "gateway reports" in stack.daemon.ctl("get", "endpoints", victim.name)
+    # Scrapes go on, well, and do not bring it back at once; others serve meanwhile.
+    before = victim.scrapes
+    wait_until(lambda: victim.scrapes >= before + 3, "it is scraped")
+    assert listed(stack, victim.name)["state"] == "Unreachable"
+    victim.mode = "ok"
+    # A second later it is tried, and answers.
+    wait_until(lambda: one_request(stack) == (200, victim.name), "the server is tried again")
+    assert listed(stack, victim.name)["state"] == "Ready"
+
+
+def test_clients_that_leave_do_not_count_against_a_server(make_stack):
+    stack = make_stack("full-duplex")
+
+    async def leave():
+        for _ in range(5):
+            connection = await connect("1.1", stack.port)
+            stream = await connection.start("POST", CHAT, body=chat(stream=True), headers={
+                **JSON, "x-test-tokens": "1000", "x-test-delay-ms": "20"})
+            await stream.next_chunk()
+            await stream.leave()
+            await connection.close()
+    stack.loop.run(leave())
+    assert one_request(stack)[0] == 200
+    assert {e["state"] for e in stack.daemon.listed().values()} == {"Ready"}
