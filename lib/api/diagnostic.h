@@ -6,20 +6,19 @@
 #include <vector>
 
 #include "api/origin.h"
+#include "api/severity.h"
 
 namespace inference::api {
-
-enum class Severity { kError, kWarning, kInfo };
 
 /// One finding about what somebody wrote.
 struct Diagnostic {
   Severity severity = Severity::kError;
-  std::string code;  // "INF0104"; never reused for another meaning
+  std::string code;  // "INF0105"; never reused for another meaning
   Origin origin;
   std::string message;  // what is wrong here; lower case, no trailing period
   std::string note;     // what will happen, or what to do; may be empty
 
-  /// "pool.yaml:16:5: error: message [INF0104]"; without the place when there is none.
+  /// "pool.yaml:16:5: error: message [INF0105]"; without the place when there is none.
   std::string ToString() const {
     const char* word = severity == Severity::kError     ? "error"
                        : severity == Severity::kWarning ? "warning"

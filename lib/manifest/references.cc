@@ -116,7 +116,7 @@ void CheckReferences(const ManifestSet& set, const api::DaemonConfig& config,
       if (name == pool) return;
     }
     const std::string_view meant = base::ClosestMatch(pool, names);
-    diagnostics.push_back({severity, std::string(codes::kUnknownPool), at,
+    diagnostics.push_back({severity, std::string(codes::kUnknownReference), at,
                            fmt::format("{}: there is no pool {}", where, pool),
                            meant.empty() ? "" : fmt::format("did you mean '{}'?", meant)});
   };

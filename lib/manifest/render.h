@@ -15,7 +15,7 @@ using SourceLookup = std::function<std::optional<std::string>(const std::string&
 
 /// Each finding with its line and a caret under the place:
 ///
-///   error[INF0106]: spec.targetPorts[0].number must be 1 to 65535, not 70000
+///   error[INF0107]: spec.targetPorts[0].number must be 1 to 65535, not 70000
 ///     --> pool.yaml:8:15
 ///      |
 ///    8 |   - {number: 70000}
@@ -29,7 +29,7 @@ std::string RenderText(const api::Diagnostics& diagnostics, const SourceLookup& 
 /// of a line; at least 1.
 size_t CaretWidth(std::string_view line, int column);
 
-/// One line each, as compilers print them: "pool.yaml:8:15: error: ... [INF0106]".
+/// One line each, as compilers print them: "pool.yaml:8:15: error: ... [INF0107]".
 std::string RenderShort(const api::Diagnostics& diagnostics);
 
 }  // namespace inference::manifest

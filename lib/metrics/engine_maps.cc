@@ -23,7 +23,7 @@ EngineMaps EngineMaps::Make(const std::vector<api::EngineMap>& maps,
     if (map.name == "default" || !seen.insert(map.name).second) {
       const bool reserved = map.name == "default";
       diagnostics.push_back(
-          {api::Severity::kError, "INF0703", map.origin,
+          {api::Severity::kError, "INF0522", map.origin,
            "engine '" + map.name + "' " + (reserved ? "has a reserved name" : "is defined twice"),
            "give it another name"});
       continue;

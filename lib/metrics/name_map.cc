@@ -9,8 +9,8 @@
 namespace inference::metrics {
 namespace {
 
-constexpr std::string_view kBadEngine = "INF0701";
-constexpr std::string_view kBadMetric = "INF0702";
+constexpr std::string_view kBadEngine = "INF0520";
+constexpr std::string_view kBadMetric = "INF0521";
 
 // Gathers the sources of one user-written map.
 class Compiler {

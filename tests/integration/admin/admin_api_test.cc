@@ -51,7 +51,7 @@ TEST_CASE("a refused change is told with its position") {
   bad.last_reload_ok = false;
   bad.rejected = 2;
   bad.diagnostics.push_back({api::Severity::kError,
-                             "INF0104",
+                             "INF0105",
                              {std::make_shared<const std::string>("pool.yaml"), 16, 5},
                              "unknown field \"failuremode\"",
                              "did you mean \"failureMode\"?"});

@@ -58,7 +58,7 @@ TEST_CASE("ctl status shows a refused change with its position") {
   control::ConfigStatus bad;
   bad.last_reload_ok = false;
   bad.diagnostics.push_back({api::Severity::kError,
-                             "INF0104",
+                             "INF0105",
                              {std::make_shared<const std::string>("pool.yaml"), 16, 5},
                              "unknown field",
                              ""});
@@ -66,7 +66,7 @@ TEST_CASE("ctl status shows a refused change with its position") {
   const Ran ran = Ctl(daemon, {"status"});
   CHECK(ran.exit_code == 0);
   CHECK(Has(ran.out, "the last change was refused"));
-  CHECK(Has(ran.out, "pool.yaml:16:5: error: unknown field [INF0104]"));
+  CHECK(Has(ran.out, "pool.yaml:16:5: error: unknown field [INF0105]"));
 }
 
 TEST_CASE("ctl get endpoints, as a table") {

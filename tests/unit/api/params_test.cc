@@ -62,12 +62,12 @@ TEST_CASE("every wrong parameter is reported where it stands") {
       {"approx-prefix-cache-producer", Member("blockSizeToken", Value(int64_t{64}, At(4, 20))),
        codes::kUnknownParameter,
        "picker.yaml:4:5: error: plugin type 'approx-prefix-cache-producer' "
-       "has no parameter 'blockSizeToken' (did you mean 'blockSizeTokens'?) [INF0303]"},
+       "has no parameter 'blockSizeToken' (did you mean 'blockSizeTokens'?) [INF0503]"},
       {"approx-prefix-cache-producer",
        Member("blockSizeTokens", Value(std::string("64"), At(4, 20))), codes::kParameterType,
        "picker.yaml:4:20: error: parameter 'blockSizeTokens' of 'approx-prefix-cache-producer' "
        "must "
-       "be a whole number, not '64' [INF0304]"},
+       "be a whole number, not '64' [INF0507]"},
       {"approx-prefix-cache-producer", Member("blockSizeTokens", Value(2.5, At(4, 20))),
        codes::kParameterType, "must be a whole number, not 2.5"},
       {"approx-prefix-cache-producer", Member("blockSizeTokens", Value(int64_t{0}, At(4, 20))),

@@ -363,7 +363,7 @@ TEST_CASE("bug: a manifests folder that is missing had no place") {
   Controller controller(folder.options());
   CHECK_FALSE(controller.Start().ok());
   const std::string said = "inferenced.yaml:6:13: error: " + (folder.dir / "manifests.d") +
-                           ": No such file or directory [INF0001]";
+                           ": No such file or directory [INF0008]";
   REQUIRE(controller.config_status().diagnostics.size() == 1);
   CHECK_THAT(controller.config_status().diagnostics[0].ToString(), Catch::EndsWith(said));
   api::Diagnostics checked;
@@ -431,10 +431,10 @@ TEST_CASE("bug: a missing configuration was reported at 'default', a missing fil
   std::filesystem::remove(folder.dir / "inferenced.yaml");
   std::filesystem::create_symlink("nowhere", folder.dir / "manifests.d/link.yaml");
   REQUIRE(Eventually([&] { return controller.config_status().diagnostics.size() == 2; }));
-  const std::string why = ": No such file or directory [INF0001]";
+  const std::string why = ": No such file or directory [INF0008]";
   const std::string link = folder.dir / "manifests.d/link.yaml";
   CHECK(controller.config_status().diagnostics[0].ToString() ==
-        link + ": error: No such file or directory [INF0001]");
+        link + ": error: No such file or directory [INF0008]");
   CHECK(controller.config_status().diagnostics[1].ToString() ==
         "error: " + (folder.dir / "inferenced.yaml") + why);
 }

@@ -203,7 +203,7 @@ TEST_CASE("validate: findings have a position, a line and a caret; the exit code
   CHECK(brief.out == pool +
                          ":7:23: error: unknown field 'nmae' in spec.endpointPickerRef, and "
                          "spec.endpointPickerRef.name is missing (did you mean 'name'?) "
-                         "[INF0103]\n");
+                         "[INF0104]\n");
   const Outcome json = Run({"validate", pool.c_str(), set.c_str(), "-o", "json"});
   CHECK(json.code == 1);
   const Json report = Json::parse(json.out);

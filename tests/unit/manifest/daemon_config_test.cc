@@ -186,7 +186,7 @@ TEST_CASE("what breaks the schema of a daemon's configuration is reported at its
 
 TEST_CASE("a file that is empty or no map holds no configuration") {
   CHECK(ReadDaemon("").diagnostics.at(0).ToString() ==
-        "f.yaml: error: the file holds no DaemonConfig [INF0115]");
+        "f.yaml: error: the file holds no DaemonConfig [INF0011]");
   CHECK_THAT(ReadDaemon("- x\n").diagnostics.at(0).ToString(),
              Catch::Contains("f.yaml:1:1: error: the document must be a map, not a list"));
   CHECK(ReadDaemon("a: [\n").diagnostics.size() == 1);

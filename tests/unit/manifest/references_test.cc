@@ -41,7 +41,7 @@ TEST_CASE("two objects of one name are refused, both places named") {
   REQUIRE(lines.size() == 2);
   CHECK(lines[0] ==
         "f.yaml:7:1: error: InferencePool llm/a is defined twice (the first one is at "
-        "f.yaml:2:1) [INF0201]");
+        "f.yaml:2:1) [INF0206]");
   CHECK_THAT(lines[1], Catch::Contains("EndpointSet llm/r is defined twice"));
 }
 
@@ -100,10 +100,10 @@ TEST_CASE("routes and pools of the daemon that name no pool are found; of routes
   const Reading reading = ReadText(Pool("pool", "vllm"));
   CheckReferences(reading.set, *config, out);
   REQUIRE(out.size() == 2);
-  CHECK(out[0].ToString() == "d.yaml:3:16: warning: pools: there is no pool llm/b [INF0205]");
+  CHECK(out[0].ToString() == "d.yaml:3:16: warning: pools: there is no pool llm/b [INF0207]");
   CHECK(out[1].ToString() ==
         "d.yaml:4:26: error: routes.s: there is no pool llm/pol (did you "
-        "mean 'llm/pool'?) [INF0205]");
+        "mean 'llm/pool'?) [INF0207]");
 }
 
 }  // namespace

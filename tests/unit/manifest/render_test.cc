@@ -9,7 +9,7 @@ namespace {
 
 api::Diagnostic Finding(int line, int column, std::string note = "") {
   return {api::Severity::kError,
-          "INF0106",
+          "INF0107",
           {std::make_shared<const std::string>("f.yaml"), line, column},
           "bad number",
           std::move(note)};
@@ -21,7 +21,7 @@ std::string Render(const std::string& text, const api::Diagnostic& d) {
 
 TEST_CASE("a finding is shown under its line") {
   CHECK(Render("a: 1\nports: [70000, 1]\n", Finding(2, 9, "be modest")) ==
-        "error[INF0106]: bad number\n"
+        "error[INF0107]: bad number\n"
         " --> f.yaml:2:9\n"
         "  |\n"
         "2 | ports: [70000, 1]\n"
@@ -58,23 +58,23 @@ TEST_CASE("a long line is shown around the place") {
 
 TEST_CASE("findings without a line or a source are still told") {
   api::Diagnostic d = Finding(0, 0);
-  CHECK(RenderText({d}, nullptr, false) == "error[INF0106]: bad number\n --> f.yaml\n");
+  CHECK(RenderText({d}, nullptr, false) == "error[INF0107]: bad number\n --> f.yaml\n");
   d.origin = {};
   d.severity = api::Severity::kWarning;
-  CHECK(RenderText({d}, nullptr, false) == "warning[INF0106]: bad number\n");
+  CHECK(RenderText({d}, nullptr, false) == "warning[INF0107]: bad number\n");
   CHECK(RenderText({}, nullptr, false).empty());
 }
 
 TEST_CASE("colours are escapes around the same text") {
   const std::string colored =
       RenderText({Finding(1, 4)}, [](const std::string&) { return "k: v\n"; }, true);
-  CHECK_THAT(colored, Catch::Contains("\x1b[1;31merror[INF0106]\x1b[0m"));
+  CHECK_THAT(colored, Catch::Contains("\x1b[1;31merror[INF0107]\x1b[0m"));
 }
 
 TEST_CASE("the short form is one line each") {
   CHECK(RenderShort({Finding(2, 9, "be modest"), Finding(3, 1)}) ==
-        "f.yaml:2:9: error: bad number (be modest) [INF0106]\n"
-        "f.yaml:3:1: error: bad number [INF0106]\n");
+        "f.yaml:2:9: error: bad number (be modest) [INF0107]\n"
+        "f.yaml:3:1: error: bad number [INF0107]\n");
 }
 
 }  // namespace

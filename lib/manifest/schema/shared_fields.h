@@ -1,0 +1,63 @@
+#pragma once
+
+#include "manifest/schema/schema.h"
+
+// Parts that several kinds have in common.
+namespace inference::manifest::schema {
+
+/// metav1.Condition.
+inline constexpr std::string_view kConditionStatus[] = {"True", "False", "Unknown"};
+inline constexpr Field kConditionFields[] = {
+    {.name = "type", .type = Type::kString, .required = true, .max = 316},
+    {.name = "status", .type = Type::kString, .required = true, .one_of = kConditionStatus},
+    {.name = "reason", .type = Type::kString, .required = true, .min = 1, .max = 1024},
+    {.name = "message", .type = Type::kString, .required = true, .max = 32768},
+    {.name = "lastTransitionTime", .type = Type::kAny, .required = true},
+    {.name = "observedGeneration", .type = Type::kInteger, .min = 0},
+};
+inline constexpr Field kConditionItem = {.fields = kConditionFields};
+inline constexpr Field kConditionsFields[] = {
+    {.name = "conditions", .type = Type::kList, .max = 8, .items = &kConditionItem},
+};
+
+/// A status' reference to the Gateway that took on a pool.
+inline constexpr Field kParentRefFields[] = {
+    {.name = "group",
+     .type = Type::kString,
+     .max = 253,
+     .format = Format::kGroup,
+     .def = "gateway.networking.k8s.io"},
+    {.name = "kind",
+     .type = Type::kString,
+     .min = 1,
+     .max = 63,
+     .format = Format::kKind,
+     .def = "Gateway"},
+    {.name = "name", .type = Type::kString, .required = true, .min = 1, .max = 253},
+    {.name = "namespace", .type = Type::kString, .min = 1, .max = 63, .format = Format::kNamespace},
+};
+
+/// A reference to a pool of the same namespace.
+inline constexpr Field kPoolRefFields[] = {
+    {.name = "group",
+     .type = Type::kString,
+     .max = 253,
+     .format = Format::kGroup,
+     .def = "inference.networking.k8s.io",
+     .doc = "API group of the pool."},
+    {.name = "kind",
+     .type = Type::kString,
+     .min = 1,
+     .max = 63,
+     .format = Format::kKind,
+     .def = "InferencePool",
+     .doc = "Kind of the pool."},
+    {.name = "name",
+     .type = Type::kString,
+     .required = true,
+     .min = 1,
+     .max = 253,
+     .doc = "Name of the pool, in the same namespace."},
+};
+
+}  // namespace inference::manifest::schema
