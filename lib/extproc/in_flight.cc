@@ -10,14 +10,10 @@ void InFlightTable::Add(std::string_view request_id, UnseenRequest request, base
   const size_t hash = std::hash<std::string_view>()(request_id);
   Shard& shard = shards_[hash % kShards];
   std::lock_guard lock(shard.mutex);
-  // Every entry has an expiry, so this bounds both.
-  if (shard.expiries.size() >= kMaxPerShard) {
-    Drop(shard, shard.expiries.front());
-    shard.expiries.pop_front();
-  }
+  if (shard.requests.size() >= kMaxPerShard) DropFirst(shard);
   const Key key{hash, ++shard.sequence};
-  shard.requests.emplace(key, std::move(request));
-  shard.expiries.push_back({when, key});
+  shard.requests.emplace(key, Entry{std::move(request), when});
+  shard.expiries.emplace(when, key);
   size_.fetch_add(1, std::memory_order_relaxed);
 }
 
@@ -27,25 +23,25 @@ std::optional<UnseenRequest> InFlightTable::Take(std::string_view request_id) {
   std::lock_guard lock(shard.mutex);
   const auto oldest = shard.requests.lower_bound({hash, 0});
   if (oldest == shard.requests.end() || oldest->first.first != hash) return std::nullopt;
-  std::optional<UnseenRequest> taken(std::move(oldest->second));
+  std::optional<UnseenRequest> taken(std::move(oldest->second.request));
+  shard.expiries.erase({oldest->second.expires, oldest->first});
   shard.requests.erase(oldest);
   size_.fetch_sub(1, std::memory_order_relaxed);
   return taken;
 }
 
-void InFlightTable::Drop(Shard& shard, const Expiry& expiry) {
-  size_.fetch_sub(shard.requests.erase(expiry.key), std::memory_order_relaxed);
+void InFlightTable::DropFirst(Shard& shard) {
+  const auto first = shard.expiries.begin();
+  shard.requests.erase(first->second);
+  shard.expiries.erase(first);
+  size_.fetch_sub(1, std::memory_order_relaxed);
 }
 
 void InFlightTable::Expire(base::Time now, size_t part, size_t of) {
   for (size_t i = part; i < kShards; i += of) {
     Shard& shard = shards_[i];
     std::lock_guard lock(shard.mutex);
-    // Durations change slowly, so the order of arrival is nearly that of expiry.
-    while (!shard.expiries.empty() && shard.expiries.front().when <= now) {
-      Drop(shard, shard.expiries.front());
-      shard.expiries.pop_front();
-    }
+    while (!shard.expiries.empty() && shard.expiries.begin()->first <= now) DropFirst(shard);
   }
 }
 

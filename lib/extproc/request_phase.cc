@@ -168,6 +168,7 @@ void Session::OnParsed(ParseJob& job) {
   context_.ClearRequest();
   std::swap(context_.request, job.memory->request);
   if (trailers_came_ && state_ == State::kSent) OnRequestTrailers();
+  if (half_closed_) OnHalfClose();
 }
 
 bool Session::TakeParsed(const request::ParseResult& parsed) {

@@ -131,6 +131,8 @@ void Session::WriteRecord(const Observed& observed) {
 }
 
 void Session::OnHalfClose() {
+  half_closed_ = true;
+  if (state_ == State::kParse) return;  // nothing more will come, but the answer is still wanted
   OnReset();
   out_.Close(Code::kOk);
 }

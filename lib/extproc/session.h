@@ -209,6 +209,7 @@ class Session final : public wire::Events {
   wire::ProtocolConfig modes_;
   bool generated_id_ = false;
   bool request_ended_ = false;  // the peer owes us no more of the request
+  bool half_closed_ = false;    // the peer sends no more
   bool trailers_came_ = false;  // while the body was being parsed
   bool response_needed_ = true;
   bool has_record_ = false;  // neither ended nor handed on

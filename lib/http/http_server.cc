@@ -16,16 +16,19 @@ constexpr size_t kMaxRequestBody = 1024;
 constexpr const char* kText = "text/plain; charset=utf-8";
 constexpr const char* kExposition = "text/plain; version=0.0.4; charset=utf-8";
 
-void SetSocketOptions(socket_t socket) {
+// An IPv6 address that was named is for IPv6 alone, as for the other listeners.
+void SetSocketOptions(socket_t socket, bool any_host) {
   // SO_REUSEPORT so that a successor can bind beside us; who may is decided before (net::InUse).
   const int on = 1;
+  const int v6_only = any_host ? 0 : 1;
   setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   setsockopt(socket, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
+  setsockopt(socket, IPPROTO_IPV6, IPV6_V6ONLY, &v6_only, sizeof v6_only);  // fails on IPv4 sockets
 }
 
-void Configure(httplib::Server& server, HttpServer::Handlers handlers) {
+void Configure(httplib::Server& server, HttpServer::Handlers handlers, bool any_host) {
   server.new_task_queue = [] { return new httplib::ThreadPool(kThreads); };
-  server.set_socket_options(SetSocketOptions);
+  server.set_socket_options([any_host](socket_t socket) { SetSocketOptions(socket, any_host); });
   server.set_keep_alive_max_count(1);
   server.set_read_timeout(kTimeoutSeconds);
   server.set_write_timeout(kTimeoutSeconds);
@@ -80,7 +83,7 @@ Result<std::unique_ptr<HttpServer>> HttpServer::Start(std::string_view address, 
   }
   signal(SIGPIPE, SIG_IGN);
   auto server = std::make_unique<httplib::Server>();
-  Configure(*server, std::move(handlers));
+  Configure(*server, std::move(handlers), where->host.empty());
   std::string host = where->host.empty() ? "::" : where->host;
   int port = Bind(*server, host, where->port);
   if (port < 0 && where->host.empty()) {  // no IPv6 here

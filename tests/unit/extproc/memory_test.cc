@@ -86,6 +86,31 @@ TEST_CASE("The table of unseen requests is bounded: the oldest ends early") {
   CHECK(table->size() == 0);
 }
 
+TEST_CASE("A pool of long requests does not hold back the expiries of others") {
+  auto table = std::make_unique<InFlightTable>();
+  const auto endpoint = MakeEndpoint();
+  for (int i = 0; i < 100; ++i) table->NoteDuration(1, std::chrono::minutes(2));
+  UnseenRequest slow = Unseen(endpoint, 1);
+  slow.pool_id = 1;
+  table->Add("same", std::move(slow), kNow);
+  table->Add("same", Unseen(endpoint, 2), kNow);
+  table->Expire(kNow + InFlightTable::kDefaultDuration, 0, 1);
+  CHECK(table->size() == 1);
+  CHECK(table->Take("same")->record == 1);
+}
+
+TEST_CASE("What was taken does not count towards the bound") {
+  auto table = std::make_unique<InFlightTable>();
+  const auto endpoint = MakeEndpoint();
+  table->Add("same", Unseen(endpoint, 0), kNow);
+  for (size_t i = 0; i < 2 * InFlightTable::kMaxPerShard; ++i) {
+    table->Add("same", Unseen(endpoint, i), kNow);
+    REQUIRE(table->Take("same"));
+  }
+  CHECK(table->size() == 1);
+  CHECK(endpoint->in_flight() == 1);
+}
+
 TEST_CASE("The predicted duration follows what was seen, within bounds") {
   auto table = std::make_unique<InFlightTable>();
   CHECK(table->PredictedDuration(3) == InFlightTable::kDefaultDuration);
