@@ -6,6 +6,8 @@
 #include <csignal>
 #include <utility>
 
+#include "base/thread_priority.h"
+
 namespace inference::extproc {
 namespace {
 
@@ -56,6 +58,7 @@ void ParsePool::Recycle(std::unique_ptr<ParseMemory> memory) {
 }
 
 void ParsePool::Run() {
+  base::GiveWay();  // a large body takes longer than its neighbours may wait
   std::unique_lock lock(mutex_);
   const auto ready = [&] { return stopped_ || !jobs_.empty(); };
   while (true) {

@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "base/thread_priority.h"
 #include "metrics/page_scanner.h"
 #include "scrape/pace.h"
 
@@ -96,6 +97,7 @@ void Reactor::Wake() {
 }
 
 void Reactor::Run() {
+  base::GiveWay();  // sixteen pages in a row would hold up a request that shares the core
   while (TakeOrders()) {
     StartDue(options_.clock->Now());
     EndOverdue();
