@@ -57,7 +57,7 @@ constexpr std::array kOptions{
               .choices = "text|short|json",
               .doc = "the form of the answer; text shows the lines, short is file:line:column: as "
                      "compilers print"},
-    OptionRow{.verbs = "version help",
+    OptionRow{.verbs = "version help explain",
               .name = "output",
               .letter = 'o',
               .argument = "FORMAT",
@@ -143,6 +143,23 @@ constexpr std::array kOptions{
               .fallback = "error",
               .choices = "error|warning",
               .doc = "the least level that makes the exit code 1"},
+    OptionRow{.verbs = "validate",
+              .name = "gie-version",
+              .argument = "RELEASE",
+              .doc = "the release of the Gateway API Inference Extension in use, as 1.3; fields "
+                     "that it doesn't have are errors"},
+    // --- explain, schema ---
+    OptionRow{.verbs = "explain schema",
+              .name = "api-version",
+              .argument = "VERSION",
+              .doc = "of a kind that has several, as inference.networking.x-k8s.io/v1alpha2; by "
+                     "default the current one"},
+    OptionRow{
+        .verbs = "explain", .name = "recursive", .doc = "all fields below, not only the next ones"},
+    OptionRow{.verbs = "explain",
+              .name = "max-depth",
+              .argument = "N",
+              .doc = "how many levels of fields"},
     OptionRow{
         .verbs = "validate", .name = "allow-empty", .doc = "files without any object are fine"},
 };
@@ -177,11 +194,29 @@ constexpr std::array kVerbs{
             "inferencectl why 6e0c7b1a-8c1e-4d0f-9d2e-0a1b2c3d4e5f", RunWhy},
     VerbRow{
         "validate", "[PATH...]", 0, -1, "check manifests and configuration, without a daemon",
-        "Reads InferencePool, EndpointSet, DaemonConfig and EndpointPickerConfig files, reports "
-        "every mistake with its position, and checks that what they say of each other fits.",
+        "Reads every kind of the Gateway API Inference Extension in every version, the "
+        "configuration "
+        "of inferenced, and routes, Services and workloads as far as pools have to do with them. "
+        "Reports every mistake with its place, and whether what they say of each other fits. Kinds "
+        "that it knows nothing of are passed over; given together with a DaemonConfig, what "
+        "inferenced does not act on is an error. `explain CODE` tells more about a finding.",
         "inferencectl validate -f manifests.d\n"
-        "inferencectl validate -f inferenced.yaml -f picker.yaml --fail-on warning -o short",
+        "inferencectl validate -f inferenced.yaml -f picker.yaml --fail-on warning -o short\n"
+        "inferencectl validate -f deploy/ --gie-version 1.3",
         RunValidate},
+    VerbRow{
+        "explain", "KIND[.FIELD]|CODE|codes", 1, 1, "what a field is for, or what a finding means",
+        "Describes a kind of manifest or one of its fields: type, range, default. A code such as "
+        "INF0104, or its name, is told with the reason and an example. Needs no daemon.",
+        "inferencectl explain InferencePool.spec.targetPorts\n"
+        "inferencectl explain DaemonConfig --recursive\n"
+        "inferencectl explain INF0104\ninferencectl explain codes",
+        RunExplain},
+    VerbRow{"schema", "[KIND]", 0, 1, "JSON Schema of manifests, for editors",
+            "Prints the JSON Schema (draft 2020-12) of one kind, or of all. Needs no daemon.",
+            "inferencectl schema InferencePool > inferencepool.json\n"
+            "inferencectl schema > inferenced.schema.json",
+            RunSchema},
     VerbRow{"version", "", 0, 0, "the version of this program",
             "Prints the version. The daemon's own is in status.", "inferencectl version -o json",
             RunVersion},

@@ -17,7 +17,6 @@ struct CodeInfo {
   std::string_view title;      // one line, lower case
   std::string_view why;        // what happens if nothing is done
   std::string_view bad, good;  // examples, parts of a manifest; may be empty
-  bool fixable;                // validate --fix can mend it
   bool retired;                // no longer reported; never used for anything else
 };
 

@@ -14,7 +14,7 @@ namespace {
 
 struct Row {
   std::string code, name, level, title, why, bad, good;
-  bool fix = false, retired = false;
+  bool retired = false;
 };
 
 std::string Constant(const std::string& name) {
@@ -43,11 +43,10 @@ std::vector<Row> ReadRows(const std::string& path) {
     row.why = node["why"].as<std::string>();
     row.bad = node["bad"].as<std::string>("");
     row.good = node["good"].as<std::string>("");
-    row.fix = node["fix"].as<bool>(false);
     row.retired = node["retired"].as<bool>(false);
     for (const auto& field : node) {
-      static const std::set<std::string> kKnown{"code", "name", "level", "title",  "why",
-                                                "bad",  "good", "fix",   "retired"};
+      static const std::set<std::string> kKnown{"code", "name", "level", "title",
+                                                "why",  "bad",  "good",  "retired"};
       const auto key = field.first.as<std::string>();
       if (!kKnown.contains(key)) throw std::runtime_error(row.code + ": unknown field " + key);
     }
@@ -87,8 +86,7 @@ void WriteSource(const std::vector<Row>& rows, std::ostream& out) {
                                                     : "kInfo";
     out << "    {\"" << row.code << "\", \"" << row.name << "\", Severity::" << severity << ", "
         << Raw(row.title) << ", " << Raw(row.why) << ",\n     " << Raw(row.bad) << ", "
-        << Raw(row.good) << ", " << (row.fix ? "true" : "false") << ", "
-        << (row.retired ? "true" : "false") << "},\n";
+        << Raw(row.good) << ", " << (row.retired ? "true" : "false") << "},\n";
   }
   out << "};\nextern const size_t kRowCount = " << rows.size()
       << ";\n\n}  // namespace inference::api::codes\n";

@@ -40,6 +40,12 @@ void Report(api::Diagnostics& out, std::string_view code, const api::Origin& at,
       {api::Severity::kError, std::string(code), at, std::move(message), std::move(note)});
 }
 
+void Warn(api::Diagnostics& out, std::string_view code, const api::Origin& at, std::string message,
+          std::string note) {
+  out.push_back(
+      {api::Severity::kWarning, std::string(code), at, std::move(message), std::move(note)});
+}
+
 std::string Describe(const Node& node) {
   switch (node.kind) {
     case Node::Kind::kNull:

@@ -18,6 +18,10 @@ namespace inference::manifest {
 void Report(api::Diagnostics& out, std::string_view code, const api::Origin& at,
             std::string message, std::string note = "");
 
+/// The same for a warning.
+void Warn(api::Diagnostics& out, std::string_view code, const api::Origin& at, std::string message,
+          std::string note = "");
+
 /// What stands there, for messages: 'abc', 12, a list ...
 std::string Describe(const Node& node);
 

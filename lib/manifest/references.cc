@@ -70,12 +70,6 @@ class AddressCheck {
   std::map<std::pair<std::string, int>, const api::EndpointSet::Endpoint*> seen_;
 };
 
-void Warn(api::Diagnostics& out, std::string_view code, const api::Origin& at, std::string message,
-          std::string note) {
-  out.push_back(
-      {api::Severity::kWarning, std::string(code), at, std::move(message), std::move(note)});
-}
-
 }  // namespace
 
 void CheckReferences(const ManifestSet& set, api::Diagnostics& diagnostics) {

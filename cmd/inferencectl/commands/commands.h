@@ -11,6 +11,8 @@ Answer RunGet(Invocation& run);
 Answer RunPick(Invocation& run);
 Answer RunWhy(Invocation& run);
 Answer RunValidate(Invocation& run);
+Answer RunExplain(Invocation& run);
+Answer RunSchema(Invocation& run);
 Answer RunVersion(Invocation& run);
 Answer RunHelp(Invocation& run);
 

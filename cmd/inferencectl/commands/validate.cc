@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <map>
-#include <memory>
-#include <optional>
 #include <set>
 
 #include "api/kinds.h"
@@ -13,7 +11,7 @@
 #include "inferencectl/envelope.h"
 #include "inferencectl/format.h"
 #include "inferencectl/invocation.h"
-#include "manifest/document.h"
+#include "manifest/lint/lint.h"
 #include "manifest/reader.h"
 #include "scheduling/scheduler.h"
 
@@ -22,76 +20,46 @@ namespace {
 
 /// Everything that was given, judged as one whole.
 struct Judged {
-  std::map<std::string, std::string> texts;  // by path, for the lines shown
-  manifest::ManifestSet manifests;
-  std::vector<api::DaemonConfig> daemons;
-  size_t picker_configs = 0;
-  size_t documents = 0;
-  bool unusable = false;  // a file that is no YAML: nothing in it was judged
-  api::Diagnostics diagnostics;
+  manifest::lint::Verdict verdict;
+  std::map<std::string_view, std::string_view> texts;  // by path, for the lines shown
 };
 
-/// The kind that a file holds when it is one that stands alone in its file.
-std::string StandaloneKind(const std::vector<manifest::Node>& documents) {
-  if (documents.size() != 1) return "";
-  for (const manifest::NodeMember& member : documents[0].members) {
-    if (member.key != "kind") continue;
-    if (member.value.text == "DaemonConfig" || member.value.text == "EndpointPickerConfig") {
-      return member.value.text;
-    }
-  }
-  return "";
-}
-
-void JudgePickerConfig(const std::string& path, const std::string& text, Judged& judged) {
-  const auto config = manifest::ReadPickerConfig(path, text, judged.diagnostics);
-  ++judged.picker_configs;
-  if (!config) return;
+// What the plugins themselves say needs the scheduler's registry.
+void CheckPlugins(manifest::lint::Verdict& verdict) {
   scheduling::PluginRegistry registry;
   scheduling::RegisterBuiltins(registry);
-  // Null comes with diagnostics; the scheduler itself isn't needed.
-  static_cast<void>(scheduling::Compile(*config, registry, judged.diagnostics));
-}
-
-void JudgeFile(const std::string& path, const std::string& text, Judged& judged) {
-  api::Diagnostics syntax;
-  const auto documents = manifest::ParseDocuments(path, text, syntax, manifest::Limits());
-  judged.documents += documents.size();
-  if (api::HasErrors(syntax)) judged.unusable = true;
-  const std::string kind = StandaloneKind(documents);
-  if (kind == "DaemonConfig") {
-    if (auto config = manifest::ReadDaemonConfig(path, text, judged.diagnostics)) {
-      judged.daemons.push_back(std::move(*config));
-    }
-  } else if (kind == "EndpointPickerConfig") {
-    JudgePickerConfig(path, text, judged);
-  } else if (!documents.empty() || judged.unusable) {
-    manifest::ReadManifests(path, text, judged.manifests, judged.diagnostics);
+  for (const api::EndpointPickerConfig& config : verdict.picker_configs) {
+    // Null comes with diagnostics; the scheduler itself isn't needed.
+    static_cast<void>(scheduling::Compile(config, registry, verdict.findings));
   }
 }
 
-Result<Judged> Judge(const std::vector<std::string>& paths) {
+Result<Judged> Judge(const std::vector<std::string>& paths, const std::string& release) {
   auto files = manifest::ExpandPaths(paths, ".", manifest::Folders::kRecursive);
   if (!files) return Status(Code::kInvalidArgument, files.status().message());
-  Judged judged;
+  std::vector<manifest::lint::SourceText> sources;
   std::set<std::string> seen;
   for (const std::string& path : *files) {
     if (!seen.insert(path).second) continue;
     auto text = manifest::ReadFile(path);
     if (!text) return Status(Code::kInvalidArgument, text.status().message());
-    JudgeFile(path, *text, judged);
-    judged.texts.emplace(path, std::move(*text));
+    sources.push_back({path, std::move(*text)});
   }
-  // What refers to something that couldn't be read would only repeat the first mistake.
-  if (!api::HasErrors(judged.diagnostics)) {
-    manifest::CheckReferences(judged.manifests, judged.diagnostics);
-    const bool have_manifests =
-        !judged.manifests.pools.empty() || !judged.manifests.endpoint_sets.empty();
-    for (const api::DaemonConfig& daemon : judged.daemons) {
-      if (have_manifests) manifest::CheckReferences(judged.manifests, daemon, judged.diagnostics);
-    }
+  manifest::lint::Options options;
+  options.release = release;
+  Judged judged{manifest::lint::Run(std::move(sources), options), {}};
+  CheckPlugins(judged.verdict);
+  for (const auto& file : judged.verdict.workspace.files()) {
+    judged.texts.emplace(file.path, file.text);
   }
   return judged;
+}
+
+bool IsRelease(std::string_view text) {
+  const size_t dot = text.find('.');
+  if (dot == 0 || dot == std::string_view::npos || dot + 1 == text.size()) return false;
+  return text.find_first_not_of("0123456789.") == std::string_view::npos &&
+         text.find('.', dot + 1) == std::string_view::npos;
 }
 
 std::string CountText(size_t n, std::string_view what) {
@@ -103,24 +71,23 @@ Json ReportJson(const Judged& judged, size_t errors, size_t warnings, base::Wall
   out["summary"] = {{"errors", errors},
                     {"warnings", warnings},
                     {"files", judged.texts.size()},
-                    {"objects", judged.documents}};
+                    {"objects", judged.verdict.documents}};
   out["findings"] = Json::array();
-  for (const api::Diagnostic& d : judged.diagnostics) {
+  for (const api::Diagnostic& d : judged.verdict.findings) {
     out["findings"].push_back(DiagnosticJson(d));
   }
   return out;
 }
 
 void PrintFindings(const Invocation& run, const Judged& judged) {
-  for (const api::Diagnostic& d : judged.diagnostics) {
+  for (const api::Diagnostic& d : judged.verdict.findings) {
     if (run.format() == "short") {
       run.Print(SafeForTerminal(d.ToString()) + "\n");
       continue;
     }
     const auto text = d.origin.file ? judged.texts.find(*d.origin.file) : judged.texts.end();
-    run.Print(DiagnosticText(
-        d, text == judged.texts.end() ? std::string_view() : std::string_view(text->second),
-        run.color));
+    run.Print(DiagnosticText(d, text == judged.texts.end() ? std::string_view() : text->second,
+                             run.color));
   }
 }
 
@@ -133,15 +100,21 @@ Answer RunValidate(Invocation& run) {
     return {ExitCode::kUsage,
             Status(Code::kInvalidArgument, "validate needs a file or a folder: -f PATH")};
   }
-  auto result = Judge(paths);
+  const std::string& release = run.args.Text("gie-version");
+  if (!release.empty() && !IsRelease(release)) {
+    return {ExitCode::kUsage,
+            Status(Code::kInvalidArgument, "--gie-version wants a release as 1.3, not \"" +
+                                               base::Printable(release) + "\"")};
+  }
+  auto result = Judge(paths, release);
   if (!result) return {ExitCode::kBadInput, result.status()};
   const Judged& judged = *result;
   size_t errors = 0, warnings = 0;
-  for (const api::Diagnostic& d : judged.diagnostics) {
+  for (const api::Diagnostic& d : judged.verdict.findings) {
     errors += d.severity == api::Severity::kError ? 1 : 0;
     warnings += d.severity == api::Severity::kWarning ? 1 : 0;
   }
-  if (judged.documents == 0 && errors == 0 && !run.args.Switch("allow-empty")) {
+  if (judged.verdict.documents == 0 && errors == 0 && !run.args.Switch("allow-empty")) {
     return {ExitCode::kBadInput,
             Status(Code::kInvalidArgument,
                    "no object in " + CountText(judged.texts.size(), "file") +
@@ -153,9 +126,9 @@ Answer RunValidate(Invocation& run) {
     PrintFindings(run, judged);
     run.Remark(fmt::format("{}, {} in {} ({})", CountText(errors, "error"),
                            CountText(warnings, "warning"), CountText(judged.texts.size(), "file"),
-                           CountText(judged.documents, "object")));
+                           CountText(judged.verdict.documents, "object")));
   }
-  if (judged.unusable) return ExitCode::kBadInput;
+  if (judged.verdict.unusable) return ExitCode::kBadInput;
   const bool fail = errors > 0 || (warnings > 0 && run.args.Text("fail-on") == "warning");
   return fail ? ExitCode::kNo : ExitCode::kOk;
 }

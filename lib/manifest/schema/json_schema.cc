@@ -143,10 +143,10 @@ Json BodyOf(const Kind& kind) {
 
 }  // namespace
 
-std::string JsonSchemaOf(const Kind& kind) {
+std::string JsonSchemaOf(const Kind& kind, std::string_view path) {
   Json out = Json::object();
   out["$schema"] = kDialect;
-  out.update(BodyOf(kind));
+  out.update(path.empty() ? BodyOf(kind) : SchemaOf(*FindField(kind, path)));
   return out.dump(2) + "\n";
 }
 

@@ -152,8 +152,77 @@ TEST_CASE("help is short or long, before or after the verb") {
   CHECK(Run({"get", "-h"}).out.size() < Run({"get", "--help"}).out.size());
   CHECK(Run({"help", "exit-codes"}).out.find("  70") != std::string::npos);
   CHECK(Run({"help", "environment"}).out.find("INFERENCECTL_SERVER") != std::string::npos);
-  CHECK(Json::parse(Run({"help", "-o", "json"}).out)["item"]["verbs"].size() == 7);
+  CHECK(Json::parse(Run({"help", "-o", "json"}).out)["item"]["verbs"].size() == 9);
   CHECK(Json::parse(Run({"help", "exit-codes", "-o", "json"}).out)["items"][0]["code"] == 0);
+}
+
+TEST_CASE("validate judges the manifests of a cluster together") {
+  const Folder folder;
+  const std::string pool = folder.Write("pool.yaml", R"(apiVersion: inference.networking.k8s.io/v1
+kind: InferencePool
+metadata: {name: qwen, namespace: llm}
+spec:
+  selector: {matchLabels: {app: vllm}}
+  targetPorts: [{number: 8000}]
+  appProtocol: http
+)");
+  const std::string rewrite = folder.Write("rewrite.yaml", R"(apiVersion: llm-d.ai/v1alpha2
+kind: InferenceModelRewrite
+metadata: {name: chat, namespace: llm}
+spec:
+  poolRef: {name: qwem}
+  rules: [{targets: [{modelRewrite: v1}]}]
+)");
+  const Outcome ran = Run({"validate", pool.c_str(), rewrite.c_str(), "-o", "short"});
+  CHECK(ran.code == 1);
+  CHECK(ran.out.find("rewrite.yaml:5:19: error: InferenceModelRewrite llm/chat refers to pool "
+                     "llm/qwem, which is not there (did you mean 'qwen'?) [INF0207]") !=
+        std::string::npos);
+  CHECK(Run({"validate", rewrite.c_str()}).code == 0);  // the pool may be elsewhere
+  CHECK(Run({"validate", pool.c_str(), "--gie-version", "1.3"}).code == 1);
+  CHECK(Run({"validate", pool.c_str(), "--gie-version", "1.4"}).code == 0);
+  CHECK(Run({"validate", pool.c_str(), "--gie-version", "latest"}).code == 2);
+}
+
+TEST_CASE("explain tells kinds, fields and codes; what isn't there is 1 with a suggestion") {
+  const Outcome field = Run({"explain", "InferencePool.spec.targetPorts"});
+  CHECK(field.code == 0);
+  CHECK(field.out.find("FIELD:    spec.targetPorts  <list of objects>  required") !=
+        std::string::npos);
+  CHECK(Run({"explain", "infpool"}).out.find("VERSION:  inference.networking.k8s.io/v1\n") !=
+        std::string::npos);
+  const Outcome old = Run({"explain", "InferencePool", "--api-version",
+                           "inference.networking.x-k8s.io/v1alpha2", "--recursive"});
+  CHECK(old.out.find("portNumber  <integer>") != std::string::npos);
+  CHECK(old.out.find("Superseded by inference.networking.k8s.io/v1 InferencePool; release 1.5 no "
+                     "longer has it") != std::string::npos);
+
+  const Outcome code = Run({"explain", "inf0104"});
+  CHECK(code.out.find("INF0104 unknown-field  (error)") == 0);
+  CHECK(code.out.find("failureMode: FailOpen") != std::string::npos);
+  CHECK(Run({"explain", "unknown-field"}).out == code.out);
+  CHECK(Json::parse(Run({"explain", "INF0104", "-o", "json"}).out)["item"]["name"] ==
+        "unknown-field");
+  CHECK(Json::parse(Run({"explain", "codes", "-o", "json"}).out)["items"].size() > 80);
+  CHECK(Json::parse(Run({"explain", "DaemonConfig.scrape.interval", "-o", "json"})
+                        .out)["item"]["schema"]["default"] == "50ms");
+
+  for (const char* missing : {"InferencePol", "InferencePool.spec.target", "INF9999"}) {
+    const Outcome ran = Run({"explain", missing});
+    CHECK(ran.code == 1);
+    CHECK(ran.out.empty());
+  }
+  CHECK(Run({"explain", "InferencePol"}).err.find("did you mean 'InferencePool'?") !=
+        std::string::npos);
+  CHECK(Run({"explain", "InferencePool", "--max-depth", "0"}).code == 2);
+  CHECK(Run({"explain"}).code == 2);
+}
+
+TEST_CASE("schema prints JSON Schema of one kind or of all") {
+  const Json pool = Json::parse(Run({"schema", "InferencePool"}).out);
+  CHECK(pool["properties"]["kind"]["const"] == "InferencePool");
+  CHECK(Json::parse(Run({"schema"}).out)["oneOf"].size() > 20);
+  CHECK(Run({"schema", "Nope"}).code == 1);
 }
 
 TEST_CASE("version") {

@@ -1,0 +1,271 @@
+#include "manifest/lint/lint.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <map>
+#include <memory>
+#include <set>
+#include <thread>
+#include <tuple>
+
+#include "api/codes.h"
+#include "base/text.h"
+#include "manifest/fields.h"
+#include "manifest/kinds.h"
+#include "manifest/schema/check.h"
+
+namespace inference::manifest::lint {
+namespace {
+
+namespace codes = api::codes;
+
+// Everything about one file, made by one thread.
+struct FileResult {
+  SourceFile file;
+  std::vector<Object> objects;
+  std::vector<TypeMeta> others;  // of our kinds, but nothing that inferenced acts on
+  ManifestSet set;
+  std::optional<api::DaemonConfig> daemon;
+  std::optional<api::EndpointPickerConfig> picker;
+  api::Diagnostics found;
+  size_t documents = 0;
+};
+
+bool IsOurGroup(std::string_view group) {
+  return group == "inferenced.dev" || group == "llm-d.ai" ||
+         group.find("inference.networking") != std::string_view::npos ||
+         group == "gateway.networking.k8s.io";
+}
+
+void ReportUnknownKind(const TypeMeta& type, api::Diagnostics& out) {
+  if (!IsOurGroup(schema::GroupOf(type.api_version))) return;
+  std::string versions;
+  std::vector<std::string_view> names;
+  for (const schema::Kind& kind : schema::Kinds()) {
+    names.push_back(kind.kind);
+    if (kind.kind == type.kind) {
+      versions += (versions.empty() ? "" : ", ") + std::string(kind.api_version);
+    }
+  }
+  const std::string shown = base::Printable(type.api_version, 80);
+  if (!versions.empty()) {
+    Report(out, codes::kUnknownKind, type.api_version_at,
+           fmt::format("there is no {} in '{}'", type.kind, shown), "it is in " + versions);
+    return;
+  }
+  // The rest of the Gateway API is the gateway's business.
+  if (schema::GroupOf(type.api_version) == "gateway.networking.k8s.io") return;
+  const std::string_view meant = base::ClosestMatch(type.kind, names);
+  Report(out, codes::kUnknownKind, type.kind_at,
+         fmt::format("unknown kind '{}' ({})", base::Printable(type.kind, 60), shown),
+         meant.empty() ? "" : fmt::format("did you mean '{}'?", meant));
+}
+
+class FileReader {
+ public:
+  FileReader(const Options& options, FileResult& result) : options_(options), result_(result) {}
+
+  void Read(SourceText source) {
+    result_.file.path = std::move(source.path);
+    result_.file.text = std::move(source.text);
+    SourceFile& file = result_.file;
+    file.documents = ParseDocuments(file.path, file.text, result_.found, options_.limits);
+    file.unusable = api::HasErrors(result_.found);
+    result_.documents = file.documents.size();
+    if (file.documents.size() == 1 && ReadConfiguration(file.documents[0])) return;
+    for (size_t i = 0; i < file.documents.size(); ++i) {
+      Document(file.documents[i], static_cast<int>(i));
+    }
+  }
+
+ private:
+  // A configuration file, which stands alone.
+  bool ReadConfiguration(const Node& document) {
+    const SourceFile& file = result_.file;
+    const std::string_view kind = TextAt(document, "kind");
+    if (kind == "DaemonConfig") {
+      result_.daemon = ReadDaemonConfig(file.path, file.text, result_.found, options_.limits);
+      return true;
+    }
+    if (kind == "EndpointPickerConfig") {
+      result_.picker = ReadPickerConfig(file.path, file.text, result_.found, options_.limits);
+      return true;
+    }
+    return false;
+  }
+
+  void Document(const Node& document, int index) {
+    if (TextAt(document, "kind") == "List") {
+      for (const Node& item : ItemsAt(document, "items")) One(item, index);
+      return;
+    }
+    One(document, index);
+  }
+
+  void One(const Node& document, int index) {
+    const size_t before = result_.found.size();
+    if (document.kind != Node::Kind::kMap) {
+      Report(result_.found, codes::kWrongType, document.at,
+             fmt::format("a document must be a map with apiVersion and kind, not {}",
+                         Describe(document)));
+      return;
+    }
+    const TypeMeta type = ReadTypeMeta(document, result_.found);
+    if (type.api_version.empty() || type.kind.empty()) return;
+    const schema::Kind* kind = schema::FindKind(type.api_version, type.kind);
+    if (kind == nullptr) return ReportUnknownKind(type, result_.found);
+    Check(document, *kind);
+    if (kind->api_version != kPoolApiVersion && kind->kind != "EndpointSet") {
+      result_.others.push_back(type);
+    }
+    Object object;
+    object.kind = kind;
+    object.node = &document;
+    object.ns = TextAt(document, "metadata.namespace", "default");
+    object.name = TextAt(document, "metadata.name");
+    object.document = index;
+    object.sound = std::none_of(
+        result_.found.begin() + static_cast<std::ptrdiff_t>(before), result_.found.end(),
+        [](const api::Diagnostic& d) { return d.severity == api::Severity::kError; });
+    result_.objects.push_back(std::move(object));
+  }
+
+  void Check(const Node& document, const schema::Kind& kind) {
+    if (kind.kind == "InferencePool" && kind.api_version == kPoolApiVersion) {
+      result_.set.pools.push_back(ReadInferencePool(document, result_.found));
+      CheckRelease(document, kind);
+    } else if (kind.kind == "EndpointSet") {
+      result_.set.endpoint_sets.push_back(ReadEndpointSet(document, result_.found));
+    } else {
+      schema::Check(document, kind, {options_.release}, result_.found);
+    }
+  }
+
+  // The reader has said everything else.
+  void CheckRelease(const Node& document, const schema::Kind& kind) {
+    api::Diagnostics found;
+    schema::Check(document, kind, {options_.release}, found);
+    for (api::Diagnostic& d : found) {
+      if (d.code == codes::kNotInRelease) result_.found.push_back(std::move(d));
+    }
+  }
+
+  const Options& options_;
+  FileResult& result_;
+};
+
+std::vector<FileResult> ReadAll(std::vector<SourceText> files, const Options& options) {
+  std::vector<FileResult> results(files.size());
+  std::atomic<size_t> next{0};
+  const auto work = [&] {
+    for (size_t i = next++; i < files.size(); i = next++) {
+      FileReader(options, results[i]).Read(std::move(files[i]));
+    }
+  };
+  const size_t cores = std::max(1u, std::thread::hardware_concurrency());
+  const size_t wanted = options.threads > 0 ? static_cast<size_t>(options.threads) : cores;
+  std::vector<std::thread> threads;
+  for (size_t i = 1; i < std::min(wanted, files.size()); ++i) threads.emplace_back(work);
+  work();
+  for (std::thread& thread : threads) thread.join();
+  return results;
+}
+
+void CheckDuplicates(const Workspace& workspace, api::Diagnostics& out) {
+  std::map<std::tuple<std::string_view, std::string_view, std::string_view, std::string_view>,
+           const Object*>
+      seen;
+  for (const Object& object : workspace.objects()) {
+    const auto [it, inserted] =
+        seen.emplace(std::tuple(schema::GroupOf(object.kind->api_version), object.kind->kind,
+                                std::string_view(object.ns), std::string_view(object.name)),
+                     &object);
+    if (inserted || object.name.empty()) continue;
+    Report(out, codes::kDuplicateObject, object.node->at,
+           fmt::format("{} is defined twice", object.Title()),
+           "the first one is at " + it->second->node->at.ToString());
+  }
+}
+
+// What the daemon's own check of references says, without what the rules for clusters say better.
+void CheckFileMode(const ManifestSet& set, const std::vector<api::DaemonConfig>& daemons,
+                   bool has_workloads, api::Diagnostics& out) {
+  api::Diagnostics found;
+  CheckReferences(set, found);
+  for (const api::DaemonConfig& daemon : daemons) {
+    if (!set.pools.empty() || !set.endpoint_sets.empty()) CheckReferences(set, daemon, found);
+  }
+  for (api::Diagnostic& d : found) {
+    if (d.code == codes::kDuplicateObject) continue;  // said for all kinds alike
+    if (d.code == codes::kSelectsNothing && has_workloads) continue;
+    out.push_back(std::move(d));
+  }
+}
+
+void SortFindings(const std::vector<SourceFile>& files, api::Diagnostics& findings) {
+  std::map<std::string_view, size_t> order;
+  for (size_t i = 0; i < files.size(); ++i) order.emplace(files[i].path, i);
+  const auto rank = [&](const api::Diagnostic& d) {
+    const auto found = d.origin.file ? order.find(*d.origin.file) : order.end();
+    return std::tuple(found == order.end() ? files.size() : found->second, d.origin.line,
+                      d.origin.column, std::string_view(d.code));
+  };
+  std::stable_sort(findings.begin(), findings.end(),
+                   [&](const auto& a, const auto& b) { return rank(a) < rank(b); });
+}
+
+bool IsWorkload(const Object& object) {
+  return !PodTemplatesOf(object).empty();
+}
+
+}  // namespace
+
+Verdict Run(std::vector<SourceText> sources, const Options& options) {
+  std::vector<FileResult> results = ReadAll(std::move(sources), options);
+  std::vector<SourceFile> files;
+  std::vector<Object> objects;
+  ManifestSet set;
+  std::vector<api::DaemonConfig> daemons;
+  std::vector<api::EndpointPickerConfig> pickers;
+  std::vector<TypeMeta> others;
+  api::Diagnostics findings;
+  size_t documents = 0;
+  bool unusable = false;
+  for (FileResult& result : results) {
+    for (Object& object : result.objects) {
+      object.file = files.size();
+      objects.push_back(std::move(object));
+    }
+    documents += result.documents;
+    unusable = unusable || result.file.unusable;
+    files.push_back(std::move(result.file));
+    std::move(result.set.pools.begin(), result.set.pools.end(), std::back_inserter(set.pools));
+    std::move(result.set.endpoint_sets.begin(), result.set.endpoint_sets.end(),
+              std::back_inserter(set.endpoint_sets));
+    if (result.daemon) daemons.push_back(std::move(*result.daemon));
+    if (result.picker) pickers.push_back(std::move(*result.picker));
+    std::move(result.others.begin(), result.others.end(), std::back_inserter(others));
+    std::move(result.found.begin(), result.found.end(), std::back_inserter(findings));
+  }
+  if (!daemons.empty()) {
+    for (const TypeMeta& type : others) RefuseKind(type, findings);
+  }
+  Workspace workspace(std::move(files), std::move(objects));
+  CheckDuplicates(workspace, findings);
+  // What refers to something that could not be read would only repeat the first mistake.
+  if (!api::HasErrors(findings)) {
+    const bool workloads =
+        std::any_of(workspace.objects().begin(), workspace.objects().end(), IsWorkload);
+    CheckFileMode(set, daemons, workloads, findings);
+  }
+  for (const auto rules :
+       {ReferenceRules(), PortRules(), TrafficRules(), LifecycleRules(), MigrationRules()}) {
+    for (const Rule rule : rules) rule(workspace, findings);
+  }
+  SortFindings(workspace.files(), findings);
+  return {std::move(workspace), std::move(findings), documents, unusable, std::move(pickers)};
+}
+
+}  // namespace inference::manifest::lint

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "api/diagnostic.h"
+#include "api/kinds.h"
+#include "manifest/lint/workspace.h"
+#include "manifest/reader.h"
+
+// The whole judgement about a set of files: every document against its kind, then all objects
+// together. Needs no daemon and no cluster. Pure functions of their input; thread-safe.
+namespace inference::manifest::lint {
+
+struct Options {
+  std::string release;  // of the Gateway API Inference Extension, "1.3"; empty: any
+  Limits limits;
+  int threads = 0;  // that read files; 0: one per core
+};
+
+struct Verdict {
+  Workspace workspace;
+  /// By file in the order given, then line, column and code; the same for any number of threads.
+  api::Diagnostics findings;
+  size_t documents = 0;
+  bool unusable = false;  // some file could not be read as YAML
+  /// Sound ones, for checks that need more than manifests.
+  std::vector<api::EndpointPickerConfig> picker_configs;
+};
+
+/// Kinds that we know nothing of are passed over, unless their API group is one of ours. With a
+/// DaemonConfig among the files, a kind that inferenced does not act on is an error.
+Verdict Run(std::vector<SourceText> files, const Options& options);
+
+/// A rule over all sound objects. Adds what it finds; the order does not matter.
+using Rule = void (*)(const Workspace& workspace, api::Diagnostics& out);
+
+// The rules, by what they are about; each list is at the end of the file of that name.
+std::span<const Rule> ReferenceRules();  // rules_references.cc, rules_ports.cc: INF02xx
+std::span<const Rule> PortRules();
+std::span<const Rule> TrafficRules();    // rules_traffic.cc: INF01xx of rewrites, INF03xx
+std::span<const Rule> LifecycleRules();  // rules_lifecycle.cc: INF04xx
+std::span<const Rule> MigrationRules();  // rules_migration.cc: INF09xx
+
+}  // namespace inference::manifest::lint

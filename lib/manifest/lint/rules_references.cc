@@ -1,0 +1,186 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "api/codes.h"
+#include "base/text.h"
+#include "manifest/fields.h"
+#include "manifest/lint/lint.h"
+
+// INF02xx: what objects say of each other by name and group.
+namespace inference::manifest::lint {
+namespace {
+
+namespace codes = api::codes;
+
+constexpr std::string_view kPoolGroup = "inference.networking.k8s.io";
+
+std::string DidYouMean(std::string_view name, const std::vector<const Object*>& objects,
+                       std::string_view ns) {
+  std::vector<std::string_view> names;
+  for (const Object* object : objects) {
+    if (object->ns == ns) names.push_back(object->name);
+  }
+  const std::string_view meant = base::ClosestMatch(name, names);
+  return meant.empty() ? "" : fmt::format("did you mean '{}'?", meant);
+}
+
+/// A reference to a pool from an object of its own or another namespace.
+struct PoolReference {
+  const Node* name;  // where the name stands
+  std::string group, ns;
+  std::string_view wrong_group_code;
+  std::string_view wrong_group_note;
+};
+
+void CheckPoolReference(const Workspace& workspace, const PoolReference& ref, std::string_view from,
+                        api::Diagnostics& out) {
+  const auto pools = workspace.OfKind("InferencePool");
+  // Without any pool at hand they are elsewhere: nothing can be said.
+  if (pools.empty() || ref.name == nullptr) return;
+  if (workspace.Find(ref.group, "InferencePool", ref.ns, ref.name->text) != nullptr) return;
+  const Object* other = workspace.Find("*", "InferencePool", ref.ns, ref.name->text);
+  if (other != nullptr) {
+    Report(out, ref.wrong_group_code, ref.name->at,
+           fmt::format("{} refers to pool {} in group '{}', which it is not in", from, other->key(),
+                       ref.group),
+           fmt::format("{}; the pool is in '{}'", ref.wrong_group_note,
+                       schema::GroupOf(other->kind->api_version)));
+    return;
+  }
+  Report(out, codes::kUnknownReference, ref.name->at,
+         fmt::format("{} refers to pool {}/{}, which is not there", from, ref.ns,
+                     base::Printable(ref.name->text, 80)),
+         DidYouMean(ref.name->text, pools, ref.ns));
+}
+
+void PoolRefs(const Workspace& workspace, api::Diagnostics& out) {
+  for (const std::string_view kind :
+       {"InferenceModelRewrite", "InferenceObjective", "InferenceModel"}) {
+    const std::string_view fallback =
+        kind == "InferenceModel" ? "inference.networking.x-k8s.io" : kPoolGroup;
+    for (const Object* object : workspace.OfKind(kind)) {
+      const Node* name = At(*object->node, "spec.poolRef.name");
+      const std::string group(TextAt(*object->node, "spec.poolRef.group", fallback));
+      CheckPoolReference(workspace,
+                         {name, group, object->ns, codes::kPoolGroupMismatch,
+                          "the reference picker then ignores this object without a word"},
+                         object->Title(), out);
+    }
+  }
+}
+
+bool IsGranted(const Workspace& workspace, const Object& route, std::string_view ns,
+               std::string_view pool) {
+  for (const Object* grant : workspace.OfKind("ReferenceGrant")) {
+    if (grant->ns != ns) continue;
+    const auto& from = ItemsAt(*grant->node, "spec.from");
+    const auto& to = ItemsAt(*grant->node, "spec.to");
+    const bool who = std::any_of(from.begin(), from.end(), [&](const Node& item) {
+      return TextAt(item, "kind") == route.kind->kind && TextAt(item, "namespace") == route.ns;
+    });
+    const bool what = std::any_of(to.begin(), to.end(), [&](const Node& item) {
+      const std::string_view name = TextAt(item, "name");
+      return TextAt(item, "kind") == "InferencePool" && (name.empty() || name == pool);
+    });
+    if (who && what) return true;
+  }
+  return false;
+}
+
+void CheckBackend(const Workspace& workspace, const Object& route, const Node& backend,
+                  api::Diagnostics& out) {
+  if (TextAt(backend, "kind") != "InferencePool") return;
+  const Node* name = At(backend, "name");
+  const std::string ns(TextAt(backend, "namespace", route.ns));
+  CheckPoolReference(workspace,
+                     {name, std::string(TextAt(backend, "group")), ns, codes::kLegacyReference,
+                      "the gateway finds no such backend"},
+                     route.Title(), out);
+  if (const Node* port = At(backend, "port")) {
+    Warn(out, codes::kRoutePort, port->at,
+         fmt::format("{} gives a port for an InferencePool", route.Title()),
+         "the pool's targetPorts count; some gateways refuse such a route");
+  }
+  const bool known = name != nullptr && workspace.Find("*", "InferencePool", ns, name->text);
+  if (known && ns != route.ns && !IsGranted(workspace, route, ns, name->text)) {
+    Report(
+        out, codes::kReferenceGrant, name->at,
+        fmt::format("{} refers to pool {}/{} of another namespace", route.Title(), ns, name->text),
+        fmt::format("namespace {} needs a ReferenceGrant from {}s of namespace {}", ns,
+                    route.kind->kind, route.ns));
+  }
+}
+
+void RouteRefs(const Workspace& workspace, api::Diagnostics& out) {
+  for (const std::string_view kind : {"HTTPRoute", "GRPCRoute"}) {
+    for (const Object* route : workspace.OfKind(kind)) {
+      for (const Node& rule : ItemsAt(*route->node, "spec.rules")) {
+        for (const Node& backend : ItemsAt(rule, "backendRefs")) {
+          CheckBackend(workspace, *route, backend, out);
+        }
+      }
+    }
+  }
+}
+
+std::string PickerOf(const Object& pool) {
+  const bool current = pool.kind->api_version == "inference.networking.k8s.io/v1";
+  return std::string(
+      TextAt(*pool.node, current ? "spec.endpointPickerRef.name" : "spec.extensionRef.name"));
+}
+
+std::set<const Object*> WorkloadsOf(const Workspace& workspace, const Object& pool) {
+  std::set<const Object*> out;
+  const auto selector = SelectorOf(pool);
+  for (const Object& object : workspace.objects()) {
+    if (object.ns != pool.ns) continue;
+    for (const Node* pods : PodTemplatesOf(object)) {
+      if (Matches(selector, MapAt(*pods, "metadata.labels"))) out.insert(&object);
+    }
+  }
+  return out;
+}
+
+void Selectors(const Workspace& workspace, api::Diagnostics& out) {
+  const auto pools = workspace.OfKind("InferencePool");
+  std::set<std::string> with_workloads;
+  for (const Object& object : workspace.objects()) {
+    if (!PodTemplatesOf(object).empty()) with_workloads.insert(object.ns);
+  }
+  for (const Object* pool : pools) {
+    const auto own = WorkloadsOf(workspace, *pool);
+    if (own.empty() && with_workloads.contains(pool->ns) &&
+        workspace.OfKind("EndpointSet").empty()) {
+      Warn(out, codes::kSelectsNothing, pool->node->at,
+           fmt::format("pool {} selects no workload of these files", pool->key()),
+           "its selector must match the labels of pods in the same namespace");
+    }
+    for (const Object* other : pools) {
+      if (other == pool) break;  // each pair once
+      if (other->ns != pool->ns || PickerOf(*other) == PickerOf(*pool)) continue;
+      const auto theirs = WorkloadsOf(workspace, *other);
+      const auto shared =
+          std::find_if(own.begin(), own.end(), [&](const Object* w) { return theirs.contains(w); });
+      if (shared == own.end()) continue;
+      Report(out, codes::kOverlappingPools, pool->node->at,
+             fmt::format("pools {} and {} have different pickers and both select {}", other->key(),
+                         pool->key(), (*shared)->Title()),
+             "each picker counts its own requests only; the other pool is at " +
+                 other->node->at.ToString());
+    }
+  }
+}
+
+}  // namespace
+
+std::span<const Rule> ReferenceRules() {
+  static constexpr std::array<Rule, 3> kAll{&PoolRefs, &RouteRefs, &Selectors};
+  return kAll;
+}
+
+}  // namespace inference::manifest::lint

@@ -1,0 +1,118 @@
+#include "manifest/lint/workspace.h"
+
+#include <algorithm>
+#include <charconv>
+#include <iterator>
+
+namespace inference::manifest::lint {
+namespace {
+
+const Node* Child(const Node& node, std::string_view name) {
+  for (const NodeMember& member : node.members) {
+    if (member.key == name) return member.value.kind == Node::Kind::kNull ? nullptr : &member.value;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+Workspace::Workspace(std::vector<SourceFile> files, std::vector<Object> objects)
+    : files_(std::move(files)), objects_(std::move(objects)) {
+  for (const Object& object : objects_) by_kind_[std::string(object.kind->kind)].push_back(&object);
+}
+
+std::vector<const Object*> Workspace::OfKind(std::string_view kind) const {
+  const auto found = by_kind_.find(kind);
+  std::vector<const Object*> out;
+  if (found == by_kind_.end()) return out;
+  std::copy_if(found->second.begin(), found->second.end(), std::back_inserter(out),
+               [](const Object* object) { return object->sound; });
+  return out;
+}
+
+const Object* Workspace::Find(std::string_view group, std::string_view kind, std::string_view ns,
+                              std::string_view name) const {
+  const auto found = by_kind_.find(kind);
+  if (found == by_kind_.end()) return nullptr;
+  for (const Object* object : found->second) {
+    if (object->ns == ns && object->name == name &&
+        (group == "*" || schema::GroupOf(object->kind->api_version) == group)) {
+      return object;
+    }
+  }
+  return nullptr;
+}
+
+std::vector<const Node*> PodTemplatesOf(const Object& object) {
+  const Node& node = *object.node;
+  const std::string_view kind = object.kind->kind;
+  std::vector<const Node*> out;
+  const auto add = [&](const Node* found) {
+    if (found != nullptr) out.push_back(found);
+  };
+  if (kind == "Pod") {
+    add(&node);
+  } else if (kind == "LeaderWorkerSet") {
+    add(At(node, "spec.leaderWorkerTemplate.leaderTemplate"));
+    add(At(node, "spec.leaderWorkerTemplate.workerTemplate"));
+  } else if (kind == "Deployment" || kind == "StatefulSet" || kind == "DaemonSet" ||
+             kind == "ReplicaSet") {
+    add(At(node, "spec.template"));
+  }
+  return out;
+}
+
+bool Matches(const std::map<std::string, std::string, std::less<>>& selector,
+             const std::map<std::string, std::string, std::less<>>& labels) {
+  return !selector.empty() &&
+         std::all_of(selector.begin(), selector.end(), [&](const auto& wanted) {
+           const auto found = labels.find(wanted.first);
+           return found != labels.end() && found->second == wanted.second;
+         });
+}
+
+std::map<std::string, std::string, std::less<>> SelectorOf(const Object& pool) {
+  const bool current = pool.kind->api_version == "inference.networking.k8s.io/v1";
+  return MapAt(*pool.node, current ? "spec.selector.matchLabels" : "spec.selector");
+}
+
+const Node* At(const Node& node, std::string_view path) {
+  const Node* at = &node;
+  while (at != nullptr && !path.empty()) {
+    const size_t dot = std::min(path.find('.'), path.size());
+    at = Child(*at, path.substr(0, dot));
+    path.remove_prefix(std::min(dot + 1, path.size()));
+  }
+  return at;
+}
+
+std::string_view TextAt(const Node& node, std::string_view path, std::string_view fallback) {
+  const Node* at = At(node, path);
+  return at != nullptr && at->kind == Node::Kind::kScalar ? std::string_view(at->text) : fallback;
+}
+
+int64_t IntAt(const Node& node, std::string_view path, int64_t fallback) {
+  const std::string_view text = TextAt(node, path);
+  int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return error == std::errc() && end == text.data() + text.size() && !text.empty() ? value
+                                                                                   : fallback;
+}
+
+const std::vector<Node>& ItemsAt(const Node& node, std::string_view path) {
+  static const std::vector<Node> kNone;
+  const Node* at = At(node, path);
+  return at != nullptr && at->kind == Node::Kind::kList ? at->items : kNone;
+}
+
+std::map<std::string, std::string, std::less<>> MapAt(const Node& node, std::string_view path) {
+  std::map<std::string, std::string, std::less<>> out;
+  const Node* at = At(node, path);
+  if (at == nullptr) return out;
+  for (const NodeMember& member : at->members) {
+    if (member.value.kind == Node::Kind::kScalar) out[member.key] = member.value.text;
+  }
+  return out;
+}
+
+}  // namespace inference::manifest::lint

@@ -1,0 +1,261 @@
+#include "manifest/lint/lint.h"
+
+#include <catch2/catch.hpp>
+#include <string>
+#include <vector>
+
+namespace inference::manifest::lint {
+namespace {
+
+Verdict Judge(std::vector<std::string> texts, int threads = 1) {
+  std::vector<SourceText> files;
+  for (size_t i = 0; i < texts.size(); ++i) {
+    files.push_back({std::string(1, static_cast<char>('a' + i)) + ".yaml", std::move(texts[i])});
+  }
+  Options options;
+  options.threads = threads;
+  return Run(std::move(files), options);
+}
+
+// "a.yaml:3:5 INF0104" of each finding.
+std::vector<std::string> Places(const Verdict& verdict) {
+  std::vector<std::string> out;
+  for (const api::Diagnostic& d : verdict.findings) {
+    out.push_back(d.origin.ToString() + " " + d.code);
+  }
+  return out;
+}
+
+std::string All(const Verdict& verdict) {
+  std::string out;
+  for (const api::Diagnostic& d : verdict.findings) out += d.ToString() + "\n";
+  return out;
+}
+
+const std::string kPool = R"(apiVersion: inference.networking.k8s.io/v1
+kind: InferencePool
+metadata: {name: qwen, namespace: llm}
+spec:
+  selector: {matchLabels: {app: vllm}}
+  targetPorts: [{number: 8000}]
+  endpointPickerRef: {name: epp, port: {number: 9002}}
+)";
+const std::string kService = R"(apiVersion: v1
+kind: Service
+metadata: {name: epp, namespace: llm}
+spec: {ports: [{port: 9002}], selector: {app: epp}}
+)";
+const std::string kServers = R"(apiVersion: apps/v1
+kind: Deployment
+metadata: {name: vllm, namespace: llm}
+spec:
+  template:
+    metadata: {labels: {app: vllm}}
+    spec:
+      terminationGracePeriodSeconds: 130
+      containers:
+      - name: server
+        image: vllm/vllm-openai
+        args: [--shutdown-timeout, "100"]
+        ports: [{containerPort: 8000}]
+        readinessProbe: {httpGet: {path: /health, port: 8000}}
+        lifecycle: {preStop: {sleep: {seconds: 30}}}
+)";
+const std::string kRewrite = R"(apiVersion: llm-d.ai/v1alpha2
+kind: InferenceModelRewrite
+metadata: {name: chat, namespace: llm}
+spec:
+  poolRef: {name: qwen}
+  rules:
+  - matches: [{model: {value: chat}}]
+    targets: [{modelRewrite: v1, weight: 90}, {modelRewrite: v2, weight: 10}]
+)";
+const std::string kRoute = R"(apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: llm, namespace: llm}
+spec:
+  parentRefs: [{name: gateway}]
+  rules:
+  - backendRefs:
+    - {group: inference.networking.k8s.io, kind: InferencePool, name: qwen}
+)";
+const std::string kModel = R"(apiVersion: inference.networking.x-k8s.io/v1alpha2
+kind: InferenceModel
+metadata: {name: m, namespace: llm}
+spec:
+  modelName: chat
+  criticality: Critical
+  poolRef: {name: qwen, group: inference.networking.k8s.io}
+  targetModels: [{name: v1, weight: 1}, {name: v2, weight: 1}]
+)";
+
+std::string With(std::string text, const std::string& from, const std::string& to) {
+  const size_t at = text.find(from);
+  REQUIRE(at != std::string::npos);
+  return text.replace(at, from.size(), to);
+}
+
+TEST_CASE("a sound set of manifests of a cluster has no finding") {
+  const Verdict verdict = Judge({kPool, kService, kServers, kRewrite, kRoute});
+  INFO(All(verdict));
+  CHECK(verdict.findings.empty());
+  CHECK(verdict.documents == 5);
+  CHECK_FALSE(verdict.unusable);
+}
+
+TEST_CASE("each rule finds what it is for, at its place, and nothing else") {
+  struct Case {
+    std::vector<std::string> texts;
+    std::vector<std::string> places;
+  };
+  const std::string external = With(kService, "ports:", "type: ExternalName, ports:");
+  const std::string other_pool =
+      With(With(kPool, "name: qwen", "name: other"), "name: epp", "name: epp2");
+  const std::vector<Case> cases{
+      // Unknown kinds.
+      {{With(kPool, "InferencePool", "InferencePol")}, {"a.yaml:2:7 INF0101"}},
+      {{With(kPool, "k8s.io/v1", "k8s.io/v9")}, {"a.yaml:1:13 INF0101"}},
+      {{"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n"}, {}},
+      // Twice the same.
+      {{kRewrite, kRewrite}, {"b.yaml:1:1 INF0206", "b.yaml:7:15 INF0302"}},
+      // Pickers.
+      {{kPool, With(kService, "name: epp", "name: eppp"), kServers}, {"a.yaml:7:29 INF0201"}},
+      {{kPool, With(kService, "namespace: llm", "namespace: other")}, {"a.yaml:1:1 INF0204"}},
+      {{kPool, external, kServers}, {"a.yaml:7:29 INF0213"}},
+      {{kPool, With(kService, "port: 9002", "port: 9003"), kServers}, {"a.yaml:7:49 INF0212"}},
+      {{With(kPool, "9002", "8000"), kService, kServers}, {"a.yaml:7:49 INF0212"}},
+      // Selectors and ports.
+      {{With(kPool, "number: 8000", "number: 8080"), kServers}, {"a.yaml:6:26 INF0203"}},
+      {{With(kPool, "app: vllm", "app: sglang"), kServers}, {"a.yaml:1:1 INF0204"}},
+      {{kPool, other_pool, kServers}, {"b.yaml:1:1 INF0205"}},
+      // References to pools.
+      {{kPool, kServers, With(kRewrite, "name: qwen", "name: Qwen")}, {"c.yaml:5:19 INF0207"}},
+      {{kPool, kServers, With(kRoute, "name: qwen", "name: qwem")}, {"c.yaml:8:71 INF0207"}},
+      {{kPool, kServers, With(kRoute, "k8s.io, kind", "x-k8s.io, kind")}, {"c.yaml:8:73 INF0208"}},
+      {{kPool, kServers,
+        With(kRewrite, "name: qwen", "name: qwen, group: inference.networking.x-k8s.io")},
+       {"c.yaml:5:19 INF0210"}},
+      {{kPool, kServers, With(kRoute, "name: qwen", "name: qwen, port: 8000")},
+       {"c.yaml:8:83 INF0211"}},
+      {{kPool, kServers,
+        With(With(kRoute, "namespace: llm", "namespace: web"), "name: qwen",
+             "name: qwen, namespace: llm")},
+       {"c.yaml:8:71 INF0214"}},
+      // Traffic.
+      {{With(kRewrite, "v2, weight: 10", "v2")}, {"a.yaml:8:47 INF0114"}},
+      {{With(kModel, "v2, weight: 1", "v2")}, {"a.yaml:1:13 INF0901", "a.yaml:8:41 INF0114"}},
+      {{With(kRewrite,
+             "\n    targets: [{modelRewrite: v1, weight: 90}, {modelRewrite: v2, weight: "
+             "10}]",
+             "")},
+       {"a.yaml:7:5 INF0115"}},
+      {{kRewrite, With(kRewrite, "name: chat", "name: chat2")}, {"b.yaml:7:15 INF0302"}},
+      {{With(kRewrite, "namespace: llm}",
+             "namespace: llm, creationTimestamp: \"2026-01-02T00:00:00Z\"}"),
+        With(kRewrite, "name: chat, namespace: llm}",
+             "name: chat2, namespace: llm, creationTimestamp: \"2026-01-01T00:00:00Z\"}")},
+       {"a.yaml:7:15 INF0301"}},
+      {{kModel, With(kModel, "name: m,", "name: m2,")},
+       {"a.yaml:1:13 INF0901", "b.yaml:1:13 INF0901", "b.yaml:5:14 INF0306"}},
+      {{With(kRoute, "name: qwen", "name: qwen, weight: 0")}, {"a.yaml:7:5 INF0307"}},
+      // Lifecycle.
+      {{kPool, With(kServers, "args: [--shutdown-timeout, \"100\"]", "args: []")},
+       {"b.yaml:10:9 INF0401"}},
+      {{kPool, With(kServers, "Seconds: 130", "Seconds: 129")}, {"b.yaml:8:38 INF0402"}},
+      {{kPool, With(kServers, "readinessProbe", "livenessProbe")}, {"b.yaml:10:9 INF0403"}},
+      // Migration.
+      {{With(kRewrite, "targets:", "split:")}, {"a.yaml:8:5 INF0902"}},
+      {{With(kRewrite, "llm-d.ai", "inference.networking.x-k8s.io")}, {"a.yaml:1:13 INF0901"}},
+  };
+  for (const Case& each : cases) {
+    const Verdict verdict = Judge(each.texts);
+    INFO(each.texts.back() << "\n" << All(verdict));
+    CHECK(Places(verdict) == each.places);
+  }
+}
+
+TEST_CASE("a picker's own flags are judged") {
+  const std::string picker = R"(apiVersion: apps/v1
+kind: Deployment
+metadata: {name: epp, namespace: llm}
+spec:
+  template:
+    metadata: {labels: {app: epp}}
+    spec:
+      terminationGracePeriodSeconds: 60
+      containers:
+      - name: epp
+        args: [--pool-name, qwen, --pool-group, inference.networking.k8s.io, --drain-timeout, 60s]
+)";
+  CHECK(Places(Judge({kPool, kServers, picker})).empty());
+  CHECK(Places(Judge({kPool, kServers, With(picker, "Seconds: 60", "Seconds: 59")})) ==
+        std::vector<std::string>{"c.yaml:8:38 INF0405"});
+  CHECK(Places(Judge(
+            {kPool, kServers,
+             With(picker, "inference.networking.k8s.io", "inference.networking.x-k8s.io")})) ==
+        std::vector<std::string>{"c.yaml:11:49 INF0209"});
+}
+
+TEST_CASE("a ReferenceGrant lets a route refer to another namespace") {
+  const std::string route = With(With(kRoute, "namespace: llm", "namespace: web"), "name: qwen",
+                                 "name: qwen, namespace: llm");
+  const std::string grant = R"(apiVersion: gateway.networking.k8s.io/v1beta1
+kind: ReferenceGrant
+metadata: {name: web, namespace: llm}
+spec:
+  from: [{group: gateway.networking.k8s.io, kind: HTTPRoute, namespace: web}]
+  to: [{group: inference.networking.k8s.io, kind: InferencePool}]
+)";
+  CHECK(Places(Judge({kPool, kServers, route, grant})).empty());
+  CHECK(
+      Places(Judge({kPool, kServers, route, With(grant, "namespace: web}]", "namespace: x}]")})) ==
+      std::vector<std::string>{"c.yaml:8:71 INF0214"});
+}
+
+TEST_CASE("with a DaemonConfig, what inferenced does not act on is an error") {
+  const std::string daemon = "apiVersion: inferenced.dev/v1alpha1\nkind: DaemonConfig\n";
+  const std::string endpoints = R"(apiVersion: inferenced.dev/v1alpha1
+kind: EndpointSet
+metadata: {name: rack, namespace: llm, labels: {app: vllm}}
+spec: {endpoints: [{name: gpu, address: 127.0.0.1}]}
+)";
+  CHECK(Places(Judge({kPool, endpoints, daemon})).empty());
+  CHECK(Places(Judge({kPool, endpoints, daemon, kService})) ==
+        std::vector<std::string>{"d.yaml:2:7 INF0102"});
+}
+
+TEST_CASE("fields that a release does not have are found in every kind") {
+  Options options;
+  options.release = "1.2";
+  const std::string pool = kPool + "  appProtocol: http\n";
+  CHECK(Places(Run({{"a.yaml", pool}, {"b.yaml", kServers}, {"c.yaml", kRewrite}}, options)) ==
+        std::vector<std::string>{"a.yaml:8:3 INF0119", "c.yaml:8:5 INF0119"});
+  options.release = "1.4";
+  CHECK(
+      Places(Run({{"a.yaml", pool}, {"b.yaml", kServers}, {"c.yaml", kRewrite}}, options)).empty());
+}
+
+TEST_CASE("rules keep away from what is not sound, and the rest is judged all the same") {
+  const Verdict verdict = Judge({With(kPool, "targetPorts", "targetPort"), kService,
+                                 With(kRewrite, "name: qwen", "name: qwem"), "a: [unclosed\n"});
+  INFO(All(verdict));
+  CHECK(verdict.unusable);
+  const auto places = Places(verdict);
+  REQUIRE(places.size() == 2);
+  CHECK(places[0] == "a.yaml:6:3 INF0104");
+  CHECK(places[1].find("d.yaml:") == 0);
+}
+
+TEST_CASE("the order of findings does not depend on the number of threads") {
+  std::vector<std::string> texts;
+  for (int i = 0; i < 24; ++i) {
+    texts.push_back(With(With(kPool, "name: qwen", "name: qwen" + std::to_string(i)), "targetPorts",
+                         i % 2 == 0 ? "targetPorts" : "targetPort"));
+  }
+  const auto one = Places(Judge(texts, 1));
+  CHECK(one.size() >= 12);
+  for (int i = 0; i < 5; ++i) CHECK(Places(Judge(texts, 8)) == one);
+}
+
+}  // namespace
+}  // namespace inference::manifest::lint
