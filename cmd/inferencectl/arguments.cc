@@ -66,13 +66,21 @@ Status UnknownWord(const std::vector<std::string>& words, const VerbRow* verb) {
 
 Status CheckChoice(const OptionRow& option, const std::string& value) {
   const auto choices = base::SplitTrimmed(option.choices, '|');
+  std::string_view chosen = value;
+  if (option.argument.ends_with("[=FILE]")) {
+    chosen = chosen.substr(0, chosen.find('='));
+    if (chosen.size() + 1 == value.size()) {
+      return Usage("--" + std::string(option.name) + " " + Quoted(value) +
+                   " lacks the file's name");
+    }
+  }
   for (std::string_view choice : choices) {
-    if (choice == value) return Status::Ok();
+    if (choice == chosen) return Status::Ok();
   }
   std::string list;
   for (std::string_view choice : choices) list += (list.empty() ? "" : ", ") + std::string(choice);
   return Usage("--" + std::string(option.name) + " " + Quoted(value) + " is not one of " + list +
-               DidYouMean(base::ClosestMatch(value, choices)));
+               DidYouMean(base::ClosestMatch(chosen, choices)));
 }
 
 Status CheckValue(const OptionRow& option, const std::string& value) {
@@ -169,14 +177,17 @@ std::string RequestedFormat(int argc, const char* const* argv, const Environment
   std::string format = from_environment == nullptr ? "" : from_environment;
   for (int i = 1; i < argc; ++i) {
     const std::string_view word = argv[i];
+    std::string_view asked;
     if (word == "--") break;
     if ((word == "-o" || word == "--output") && i + 1 < argc) {
-      format = argv[i + 1];
+      asked = argv[i + 1];
     } else if (word.substr(0, 9) == "--output=") {
-      format = word.substr(9);
+      asked = word.substr(9);
     } else if (word.size() > 2 && word.substr(0, 2) == "-o") {
-      format = word.substr(2);
+      asked = word.substr(2);
     }
+    // What goes to a file isn't what standard output is to hold.
+    if (!asked.empty() && asked.find('=') == std::string_view::npos) format = asked;
   }
   return format;
 }

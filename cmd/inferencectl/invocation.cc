@@ -8,6 +8,14 @@ void Invocation::Remark(std::string_view text) const {
   if (!args.Switch("quiet")) world.err << text << "\n";
 }
 
+std::string Invocation::format() const {
+  const std::vector<std::string>& given = args.List("output");
+  for (auto it = given.rbegin(); it != given.rend(); ++it) {
+    if (it->find('=') == std::string::npos) return *it;
+  }
+  return given.empty() ? args.Text("output") : "";
+}
+
 std::string Invocation::Server() const {
   if (const std::string& given = args.Text("server"); !given.empty()) return given;
   const std::string system = "/run/inferenced/admin.sock";

@@ -42,7 +42,8 @@ struct Invocation {
   const Arguments& args;
   bool color = false;
 
-  const std::string& format() const { return args.Text("output"); }
+  /// What standard output is to hold; empty when all goes to files.
+  std::string format() const;
   void Print(std::string_view text) const { world.out << text; }
   /// For people; silent with --quiet.
   void Remark(std::string_view text) const;

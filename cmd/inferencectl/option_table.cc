@@ -52,11 +52,12 @@ constexpr std::array kOptions{
     OptionRow{.verbs = "validate",
               .name = "output",
               .letter = 'o',
-              .argument = "FORMAT",
+              .argument = "FORMAT[=FILE]",
               .fallback = "text",
-              .choices = "text|short|json",
+              .choices = "text|short|json|jsonl|junit|sarif|github|gitlab",
+              .repeatable = true,
               .doc = "the form of the answer; text shows the lines, short is file:line:column: as "
-                     "compilers print"},
+                     "compilers print. Once on standard output, and any number of times to files"},
     OptionRow{.verbs = "version help explain",
               .name = "output",
               .letter = 'o',
@@ -146,8 +147,8 @@ constexpr std::array kOptions{
     OptionRow{.verbs = "validate",
               .name = "gie-version",
               .argument = "RELEASE",
-              .doc = "the release of the Gateway API Inference Extension in use, as 1.3; fields "
-                     "that it doesn't have are errors"},
+              .doc = "release of the inference extension in use, as 1.3; fields that it doesn't "
+                     "have are errors"},
     // --- explain, schema ---
     OptionRow{.verbs = "explain schema",
               .name = "api-version",

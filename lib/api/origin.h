@@ -12,6 +12,9 @@ struct Origin {
   std::shared_ptr<const std::string> file;
   int line = 0;
   int column = 0;
+  /// Which value or key of its file, from 1: a map and its first key stand at the same place. 0:
+  /// unknown.
+  int id = 0;
 
   bool known() const { return file != nullptr; }
   /// "pool.yaml:16:5", or "default".

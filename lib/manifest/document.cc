@@ -241,6 +241,7 @@ class Builder : public YAML::EventHandler {
     Node node;
     node.kind = kind;
     node.at = At(mark);
+    node.at.id = ++last_id_;
     return node;
   }
 
@@ -326,6 +327,7 @@ class Builder : public YAML::EventHandler {
   api::Diagnostics& diagnostics_;
   size_t nodes_ = 0, alias_bytes_ = 0, anchored_nodes_ = 0, anchored_bytes_ = 0;
   size_t last_scalar_ = 0;
+  int last_id_ = 0;
   std::unordered_map<YAML::anchor_t, Anchored> anchors_;  // finished ones
   std::vector<Frame> frames_;
 };

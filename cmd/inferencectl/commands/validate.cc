@@ -1,6 +1,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
+#include <fstream>
 #include <map>
 #include <set>
 
@@ -11,6 +13,7 @@
 #include "inferencectl/envelope.h"
 #include "inferencectl/format.h"
 #include "inferencectl/invocation.h"
+#include "inferencectl/reports/reports.h"
 #include "manifest/lint/lint.h"
 #include "manifest/reader.h"
 #include "scheduling/scheduler.h"
@@ -66,29 +69,70 @@ std::string CountText(size_t n, std::string_view what) {
   return fmt::format("{} {}{}", n, what, n == 1 ? "" : "s");
 }
 
-Json ReportJson(const Judged& judged, size_t errors, size_t warnings, base::WallTime now) {
-  Json out = Envelope("ValidationReport", now);
-  out["summary"] = {{"errors", errors},
-                    {"warnings", warnings},
-                    {"files", judged.texts.size()},
-                    {"objects", judged.verdict.documents}};
-  out["findings"] = Json::array();
+std::string TextOf(const Judged& judged, bool color) {
+  std::string out;
   for (const api::Diagnostic& d : judged.verdict.findings) {
-    out["findings"].push_back(DiagnosticJson(d));
+    const auto text = d.origin.file ? judged.texts.find(*d.origin.file) : judged.texts.end();
+    out += DiagnosticText(d, text == judged.texts.end() ? std::string_view() : text->second, color);
   }
   return out;
 }
 
-void PrintFindings(const Invocation& run, const Judged& judged) {
+std::string ShortOf(const Judged& judged) {
+  std::string out;
   for (const api::Diagnostic& d : judged.verdict.findings) {
-    if (run.format() == "short") {
-      run.Print(SafeForTerminal(d.ToString()) + "\n");
-      continue;
-    }
-    const auto text = d.origin.file ? judged.texts.find(*d.origin.file) : judged.texts.end();
-    run.Print(DiagnosticText(d, text == judged.texts.end() ? std::string_view() : text->second,
-                             run.color));
+    out += SafeForTerminal(d.ToString()) + "\n";
   }
+  return out;
+}
+
+std::string ReportIn(std::string_view format, const Judged& judged, bool color,
+                     base::WallTime now) {
+  const manifest::lint::Verdict& verdict = judged.verdict;
+  if (format == "short") return ShortOf(judged);
+  if (format == "json") return ToText(ValidationJson(verdict, now));
+  if (format == "jsonl") return ValidationJsonLines(verdict);
+  if (format == "junit") return JunitReport(verdict);
+  if (format == "sarif") return SarifReport(verdict);
+  if (format == "github") return GithubReport(verdict);
+  if (format == "gitlab") return GitlabReport(verdict);
+  return TextOf(judged, color);
+}
+
+// Whole or not at all: nobody uploads half a report.
+Status WriteFile(const std::string& path, const std::string& text) {
+  const std::string draft = path + ".tmp~";
+  std::ofstream out(draft, std::ios::binary | std::ios::trunc);
+  out << text;
+  out.close();
+  std::error_code error;
+  if (out.good()) std::filesystem::rename(draft, path, error);
+  if (out.good() && !error) return Status::Ok();
+  std::error_code ignored;
+  std::filesystem::remove(draft, ignored);
+  return {Code::kUnavailable, "cannot write " + base::Printable(path)};
+}
+
+// The formats that were asked for; a file's name behind '='. One at most for standard output.
+Result<std::vector<std::pair<std::string, std::string>>> OutputsOf(const Invocation& run) {
+  std::vector<std::pair<std::string, std::string>> outputs;
+  size_t on_stdout = 0;
+  for (const std::string& each : run.args.List("output")) {
+    const size_t equals = each.find('=');
+    outputs.emplace_back(each.substr(0, equals),
+                         equals == std::string::npos ? "" : each.substr(equals + 1));
+    on_stdout += equals == std::string::npos ? 1 : 0;
+  }
+  if (on_stdout > 1) {
+    return Status(Code::kInvalidArgument,
+                  "only one format can be on standard output; write the others to files: -o "
+                  "sarif=FILE");
+  }
+  if (!outputs.empty()) return outputs;
+  outputs.emplace_back("text", "");
+  const char* actions = run.world.environment("GITHUB_ACTIONS");
+  if (actions != nullptr && std::string_view(actions) == "true") outputs.emplace_back("github", "");
+  return outputs;
 }
 
 }  // namespace
@@ -100,6 +144,8 @@ Answer RunValidate(Invocation& run) {
     return {ExitCode::kUsage,
             Status(Code::kInvalidArgument, "validate needs a file or a folder: -f PATH")};
   }
+  const auto outputs = OutputsOf(run);
+  if (!outputs) return {ExitCode::kUsage, outputs.status()};
   const std::string& release = run.args.Text("gie-version");
   if (!release.empty() && !IsRelease(release)) {
     return {ExitCode::kUsage,
@@ -120,14 +166,18 @@ Answer RunValidate(Invocation& run) {
                    "no object in " + CountText(judged.texts.size(), "file") +
                        ", so nothing was checked; --allow-empty if that is fine")};
   }
-  if (run.format() == "json") {
-    run.Print(ToText(ReportJson(judged, errors, warnings, run.world.clock.WallNow())));
-  } else {
-    PrintFindings(run, judged);
-    run.Remark(fmt::format("{}, {} in {} ({})", CountText(errors, "error"),
-                           CountText(warnings, "warning"), CountText(judged.texts.size(), "file"),
-                           CountText(judged.verdict.documents, "object")));
+  for (const auto& [format, path] : *outputs) {
+    const std::string text =
+        ReportIn(format, judged, run.color && path.empty(), run.world.clock.WallNow());
+    if (path.empty()) {
+      run.Print(text);
+    } else if (const Status written = WriteFile(path, text); !written.ok()) {
+      return {ExitCode::kUnreachable, written};
+    }
   }
+  run.Remark(fmt::format("{}, {} in {} ({})", CountText(errors, "error"),
+                         CountText(warnings, "warning"), CountText(judged.texts.size(), "file"),
+                         CountText(judged.verdict.documents, "object")));
   if (judged.verdict.unusable) return ExitCode::kBadInput;
   const bool fail = errors > 0 || (warnings > 0 && run.args.Text("fail-on") == "warning");
   return fail ? ExitCode::kNo : ExitCode::kOk;

@@ -112,6 +112,11 @@ class FileReader {
                          Describe(document)));
       return;
     }
+    if (At(document, "apiVersion") == nullptr && At(document, "kind") == nullptr) {
+      Warn(result_.found, codes::kUnknownKind, document.at,
+           "neither apiVersion nor kind: this is no manifest", "it is passed over");
+      return;
+    }
     const TypeMeta type = ReadTypeMeta(document, result_.found);
     if (type.api_version.empty() || type.kind.empty()) return;
     const schema::Kind* kind = schema::FindKind(type.api_version, type.kind);

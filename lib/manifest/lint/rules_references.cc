@@ -167,11 +167,11 @@ void Selectors(const Workspace& workspace, api::Diagnostics& out) {
       const auto shared =
           std::find_if(own.begin(), own.end(), [&](const Object* w) { return theirs.contains(w); });
       if (shared == own.end()) continue;
-      Report(out, codes::kOverlappingPools, pool->node->at,
-             fmt::format("pools {} and {} have different pickers and both select {}", other->key(),
-                         pool->key(), (*shared)->Title()),
-             "each picker counts its own requests only; the other pool is at " +
-                 other->node->at.ToString());
+      Warn(out, codes::kOverlappingPools, pool->node->at,
+           fmt::format("pools {} and {} have different pickers and both select {}", other->key(),
+                       pool->key(), (*shared)->Title()),
+           "each picker counts its own requests only; the other pool is at " +
+               other->node->at.ToString());
     }
   }
 }

@@ -184,6 +184,56 @@ spec:
   CHECK(Run({"validate", pool.c_str(), "--gie-version", "latest"}).code == 2);
 }
 
+TEST_CASE("validate writes several reports in one run, one of them on standard output") {
+  const Folder folder;
+  const std::string bad =
+      folder.Write("bad.yaml", "apiVersion: inferenced.dev/v1alpha1\nkind: X\n");
+  const std::string sarif = "sarif=" + folder.path + "/out.sarif";
+  const std::string junit = "junit=" + folder.path + "/out.xml";
+  const Outcome ran =
+      Run({"validate", bad.c_str(), "-o", "short", "-o", sarif.c_str(), "-o", junit.c_str()});
+  CHECK(ran.code == 1);
+  CHECK(ran.out.find("bad.yaml:2:7: error: ") != std::string::npos);
+  std::ifstream file(folder.path + "/out.sarif");
+  CHECK(Json::parse(file)["runs"][0]["results"].size() == 1);
+  CHECK(std::filesystem::exists(folder.path + "/out.xml"));
+
+  const Outcome files_only = Run({"validate", bad.c_str(), "-o", sarif.c_str()});
+  CHECK(files_only.code == 1);
+  CHECK(files_only.out.empty());
+  CHECK(Run({"validate", bad.c_str(), "-o", "json", "-o", "short"}).code == 2);
+  CHECK(Run({"validate", bad.c_str(), "-o", "sarif="}).code == 2);
+  CHECK(Run({"validate", bad.c_str(), "-o", "sarf=x"}).err.find("did you mean \"sarif\"?") !=
+        std::string::npos);
+  CHECK(Run({"validate", bad.c_str(), "-o", "json=/no/such/folder/x"}).code == 4);
+  CHECK(Run({"validate", bad.c_str()}, {{"GITHUB_ACTIONS", "true"}}).out.find("::error ") !=
+        std::string::npos);
+  CHECK(Run({"validate", bad.c_str(), "-o", "text"}, {{"GITHUB_ACTIONS", "true"}})
+            .out.find("::error ") == std::string::npos);
+}
+
+TEST_CASE("the exit code of validate is the same in every format") {
+  const Folder folder;
+  const std::string warned =
+      folder.Write("warned.yaml", R"(apiVersion: inference.networking.k8s.io/v1
+kind: InferencePool
+metadata: {name: a}
+spec: {selector: {matchLabels: {a: b}}, targetPorts: [{number: 1}]}
+)");
+  const std::string bad =
+      folder.Write("bad.yaml", "apiVersion: inferenced.dev/v1alpha1\nkind: X\n");
+  const std::string broken = folder.Write("broken.yaml", "a: [\n");
+  for (const char* format :
+       {"text", "short", "json", "jsonl", "junit", "sarif", "github", "gitlab"}) {
+    INFO(format);
+    CHECK(Run({"validate", warned.c_str(), "-o", format}).code == 0);
+    CHECK(Run({"validate", warned.c_str(), "-o", format, "--fail-on", "warning"}).code == 1);
+    CHECK(Run({"validate", bad.c_str(), "-o", format}).code == 1);
+    CHECK(Run({"validate", broken.c_str(), "-o", format}).code == 3);
+    CHECK(Run({"validate", "/no/such/file", "-o", format}).code == 3);
+  }
+}
+
 TEST_CASE("explain tells kinds, fields and codes; what isn't there is 1 with a suggestion") {
   const Outcome field = Run({"explain", "InferencePool.spec.targetPorts"});
   CHECK(field.code == 0);

@@ -235,6 +235,13 @@ TEST_CASE("fields that a release does not have are found in every kind") {
       Places(Run({{"a.yaml", pool}, {"b.yaml", kServers}, {"c.yaml", kRewrite}}, options)).empty());
 }
 
+TEST_CASE("what is no manifest at all is passed over with a warning") {
+  const Verdict verdict = Judge({"settings: {a: 1}\n"});
+  CHECK(Places(verdict) == std::vector<std::string>{"a.yaml:1:1 INF0101"});
+  CHECK(verdict.findings.at(0).severity == api::Severity::kWarning);
+  CHECK(Judge({"kind: InferencePool\n"}).findings.at(0).severity == api::Severity::kError);
+}
+
 TEST_CASE("rules keep away from what is not sound, and the rest is judged all the same") {
   const Verdict verdict = Judge({With(kPool, "targetPorts", "targetPort"), kService,
                                  With(kRewrite, "name: qwen", "name: qwem"), "a: [unclosed\n"});

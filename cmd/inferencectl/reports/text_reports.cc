@@ -1,0 +1,154 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <vector>
+
+#include "base/text.h"
+#include "inferencectl/reports/place.h"
+#include "inferencectl/reports/reports.h"
+
+// JUnit and the workflow commands of GitHub Actions.
+namespace inference::ctl {
+namespace {
+
+constexpr size_t kGithubShows = 10;
+
+std::string Xml(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    switch (c) {
+      case '&':
+        out += "&amp;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '"':
+        out += "&quot;";
+        break;
+      default:
+        // XML 1.0 has no other control characters at all.
+        out += static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t' ? '?' : c;
+    }
+  }
+  return out;
+}
+
+std::string FailureXml(const api::Diagnostic& d) {
+  std::string text = d.origin.ToString() + ": " + d.message;
+  if (!d.note.empty()) text += "\n" + d.note;
+  return fmt::format("      <failure type=\"{}\" message=\"{}\">{}</failure>\n", Xml(d.code),
+                     Xml(d.message), Xml(text));
+}
+
+// Data of a workflow command; a property has two more characters with a meaning.
+std::string Command(std::string_view text, bool property) {
+  std::string out;
+  for (const char c : text) {
+    if (c == '%') {
+      out += "%25";
+    } else if (c == '\r') {
+      out += "%0D";
+    } else if (c == '\n') {
+      out += "%0A";
+    } else if (property && c == ':') {
+      out += "%3A";
+    } else if (property && c == ',') {
+      out += "%2C";
+    } else {
+      out += c;
+    }
+  }
+  return out;
+}
+
+std::string CommandOf(const Places& places, const api::Diagnostic& d) {
+  const char* verb = d.severity == api::Severity::kError     ? "error"
+                     : d.severity == api::Severity::kWarning ? "warning"
+                                                             : "notice";
+  std::string out = fmt::format("::{} title={}", verb, Command(d.code, true));
+  if (d.origin.file) out += ",file=" + Command(*d.origin.file, true);
+  if (d.origin.line > 0) {
+    out += fmt::format(",line={},col={}", d.origin.line, std::max(d.origin.column, 1));
+    const Place place = places.Find(d);
+    if (place.end_column > d.origin.column) out += fmt::format(",endColumn={}", place.end_column);
+  }
+  return out + "::" + Command(d.note.empty() ? d.message : d.message + "; " + d.note, false) + "\n";
+}
+
+}  // namespace
+
+std::string JunitReport(const manifest::lint::Verdict& verdict) {
+  const Places places(verdict);
+  const auto& files = verdict.workspace.files();
+  // What belongs to no object is a case of its own.
+  std::map<std::pair<std::string, std::string>, std::string> failures;  // by file, case
+  size_t failed = 0;
+  for (const api::Diagnostic& d : verdict.findings) {
+    if (d.severity != api::Severity::kError) continue;
+    const Place place = places.Find(d);
+    const std::string name = place.object != nullptr ? place.object->Title() : "(file)";
+    failures[{d.origin.file ? *d.origin.file : "", name}] += FailureXml(d);
+    ++failed;
+  }
+  std::string suites;
+  size_t all = 0;
+  for (const auto& file : files) {
+    std::string cases;
+    size_t tests = 0, bad = 0;
+    const auto add = [&](const std::string& name) {
+      const auto found = failures.find({file.path, name});
+      ++tests;
+      const std::string head =
+          fmt::format("    <testcase name=\"{}\" classname=\"{}\"", Xml(name), Xml(file.path));
+      if (found == failures.end()) {
+        cases += head + "/>\n";
+        return;
+      }
+      ++bad;
+      cases += head + ">\n" + found->second + "    </testcase>\n";
+      failures.erase(found);
+    };
+    for (const auto& object : verdict.workspace.objects()) {
+      if (files[object.file].path == file.path) add(object.Title());
+    }
+    if (failures.contains({file.path, "(file)"}) || tests == 0) add("(file)");
+    all += tests;
+    suites +=
+        fmt::format("  <testsuite name=\"{}\" tests=\"{}\" failures=\"{}\">\n{}  </testsuite>\n",
+                    Xml(file.path), tests, bad, cases);
+  }
+  return fmt::format(
+      "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"inferencectl validate\" "
+      "tests=\"{}\" failures=\"{}\">\n{}</testsuites>\n",
+      all, failed, suites);
+}
+
+std::string GithubReport(const manifest::lint::Verdict& verdict) {
+  const Places places(verdict);
+  std::string out;
+  size_t hidden = 0;
+  for (const auto level : {api::Severity::kError, api::Severity::kWarning, api::Severity::kInfo}) {
+    size_t shown = 0;
+    for (const api::Diagnostic& d : verdict.findings) {
+      if (d.severity != level) continue;
+      if (shown == kGithubShows) {
+        ++hidden;
+        continue;
+      }
+      ++shown;
+      out += CommandOf(places, d);
+    }
+  }
+  if (hidden > 0) {
+    out += fmt::format("{} more finding{}: GitHub shows ten of a level\n", hidden,
+                       hidden == 1 ? "" : "s");
+  }
+  return out;
+}
+
+}  // namespace inference::ctl
