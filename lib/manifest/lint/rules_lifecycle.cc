@@ -97,13 +97,13 @@ void CheckServer(const Object& workload, const Node& pods, const Node& container
 }
 
 void ModelServers(const Workspace& workspace, api::Diagnostics& out) {
-  const auto pools = workspace.OfKind("InferencePool");
   for (const Object& workload : workspace.objects()) {
     if (!workload.sound) continue;
+    const auto& pools = workspace.OfKind("InferencePool", workload.ns);
     for (const Node* pods : PodTemplatesOf(workload)) {
       const auto labels = MapAt(*pods, "metadata.labels");
       const bool selected = std::any_of(pools.begin(), pools.end(), [&](const Object* pool) {
-        return pool->ns == workload.ns && Matches(SelectorOf(*pool), labels);
+        return Matches(SelectorOf(*pool), labels);
       });
       const auto& containers = ItemsAt(*pods, "spec.containers");
       if (!selected || containers.empty()) continue;

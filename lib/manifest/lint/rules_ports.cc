@@ -38,12 +38,6 @@ struct PoolView {
   std::vector<const Node*> target_ports;
 };
 
-bool HasServices(const Workspace& workspace, std::string_view ns) {
-  const auto services = workspace.OfKind("Service");
-  return std::any_of(services.begin(), services.end(),
-                     [&](const Object* service) { return service->ns == ns; });
-}
-
 void CheckPickerPort(const PoolView& pool, const Object& service, api::Diagnostics& out) {
   if (pool.picker_port == nullptr) return;
   const std::string& port = pool.picker_port->text;
@@ -74,14 +68,13 @@ void Pickers(const Workspace& workspace, api::Diagnostics& out) {
       continue;
     }
     const Node* name = At(*pool.picker, "name");
+    const auto& services = workspace.OfKind("Service", object->ns);
     // Without any Service of that namespace they are elsewhere: nothing can be said.
-    if (name == nullptr || !HasServices(workspace, object->ns)) continue;
+    if (name == nullptr || services.empty()) continue;
     const Object* service = workspace.Find("", "Service", object->ns, name->text);
     if (service == nullptr) {
       std::vector<std::string_view> names;
-      for (const Object* each : workspace.OfKind("Service")) {
-        if (each->ns == object->ns) names.push_back(each->name);
-      }
+      for (const Object* each : services) names.push_back(each->name);
       const std::string_view meant = base::ClosestMatch(name->text, names);
       Report(out, codes::kPickerNotFound, name->at,
              fmt::format("the picker of pool {} is Service {}/{}, which is not there",
@@ -115,9 +108,8 @@ void TargetPorts(const Workspace& workspace, api::Diagnostics& out) {
   for (const Object* object : workspace.OfKind("InferencePool")) {
     const PoolView pool(*object);
     const auto selector = SelectorOf(*object);
-    for (const Object& workload : workspace.objects()) {
-      if (workload.ns != object->ns || !workload.sound) continue;
-      for (const Node* pods : PodTemplatesOf(workload)) {
+    for (const Object* workload : workspace.Workloads(object->ns)) {
+      for (const Node* pods : PodTemplatesOf(*workload)) {
         if (!Matches(selector, MapAt(*pods, "metadata.labels"))) continue;
         const auto declared = DeclaredPorts(*pods);
         if (declared.empty()) continue;  // to declare ports is optional
@@ -125,10 +117,10 @@ void TargetPorts(const Workspace& workspace, api::Diagnostics& out) {
           if (declared.contains(port->text)) continue;
           Report(out, codes::kPortNotExposed, port->at,
                  fmt::format("pool {} has target port {}, which no container of {} declares",
-                             object->key(), port->text, workload.Title()),
+                             object->key(), port->text, workload->Title()),
                  fmt::format("it declares {}; the workload is at {}",
                              fmt::format("{}", fmt::join(declared, ", ")),
-                             workload.node->at.ToString()));
+                             workload->node->at.ToString()));
         }
       }
     }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <set>
 #include <string>
 #include <vector>
@@ -19,12 +20,9 @@ namespace codes = api::codes;
 
 constexpr std::string_view kPoolGroup = "inference.networking.k8s.io";
 
-std::string DidYouMean(std::string_view name, const std::vector<const Object*>& objects,
-                       std::string_view ns) {
+std::string DidYouMean(std::string_view name, const std::vector<const Object*>& objects) {
   std::vector<std::string_view> names;
-  for (const Object* object : objects) {
-    if (object->ns == ns) names.push_back(object->name);
-  }
+  for (const Object* object : objects) names.push_back(object->name);
   const std::string_view meant = base::ClosestMatch(name, names);
   return meant.empty() ? "" : fmt::format("did you mean '{}'?", meant);
 }
@@ -39,9 +37,8 @@ struct PoolReference {
 
 void CheckPoolReference(const Workspace& workspace, const PoolReference& ref, std::string_view from,
                         api::Diagnostics& out) {
-  const auto pools = workspace.OfKind("InferencePool");
   // Without any pool at hand they are elsewhere: nothing can be said.
-  if (pools.empty() || ref.name == nullptr) return;
+  if (workspace.OfKind("InferencePool").empty() || ref.name == nullptr) return;
   if (workspace.Find(ref.group, "InferencePool", ref.ns, ref.name->text) != nullptr) return;
   const Object* other = workspace.Find("*", "InferencePool", ref.ns, ref.name->text);
   if (other != nullptr) {
@@ -55,7 +52,7 @@ void CheckPoolReference(const Workspace& workspace, const PoolReference& ref, st
   Report(out, codes::kUnknownReference, ref.name->at,
          fmt::format("{} refers to pool {}/{}, which is not there", from, ref.ns,
                      base::Printable(ref.name->text, 80)),
-         DidYouMean(ref.name->text, pools, ref.ns));
+         DidYouMean(ref.name->text, workspace.OfKind("InferencePool", ref.ns)));
 }
 
 void PoolRefs(const Workspace& workspace, api::Diagnostics& out) {
@@ -76,8 +73,7 @@ void PoolRefs(const Workspace& workspace, api::Diagnostics& out) {
 
 bool IsGranted(const Workspace& workspace, const Object& route, std::string_view ns,
                std::string_view pool) {
-  for (const Object* grant : workspace.OfKind("ReferenceGrant")) {
-    if (grant->ns != ns) continue;
+  for (const Object* grant : workspace.OfKind("ReferenceGrant", ns)) {
     const auto& from = ItemsAt(*grant->node, "spec.from");
     const auto& to = ItemsAt(*grant->node, "spec.to");
     const bool who = std::any_of(from.begin(), from.end(), [&](const Node& item) {
@@ -137,41 +133,39 @@ std::string PickerOf(const Object& pool) {
 std::set<const Object*> WorkloadsOf(const Workspace& workspace, const Object& pool) {
   std::set<const Object*> out;
   const auto selector = SelectorOf(pool);
-  for (const Object& object : workspace.objects()) {
-    if (object.ns != pool.ns) continue;
-    for (const Node* pods : PodTemplatesOf(object)) {
-      if (Matches(selector, MapAt(*pods, "metadata.labels"))) out.insert(&object);
+  for (const Object* workload : workspace.Workloads(pool.ns)) {
+    for (const Node* pods : PodTemplatesOf(*workload)) {
+      if (Matches(selector, MapAt(*pods, "metadata.labels"))) out.insert(workload);
     }
   }
   return out;
 }
 
+void ReportOverlap(const Object& pool, const Object& other, const Object& workload,
+                   api::Diagnostics& out) {
+  Warn(out, codes::kOverlappingPools, pool.node->at,
+       fmt::format("pools {} and {} have different pickers and both select {}", other.key(),
+                   pool.key(), workload.Title()),
+       "each picker counts its own requests only; the other pool is at " +
+           other.node->at.ToString());
+}
+
 void Selectors(const Workspace& workspace, api::Diagnostics& out) {
-  const auto pools = workspace.OfKind("InferencePool");
-  std::set<std::string> with_workloads;
-  for (const Object& object : workspace.objects()) {
-    if (!PodTemplatesOf(object).empty()) with_workloads.insert(object.ns);
-  }
-  for (const Object* pool : pools) {
+  std::map<const Object*, const Object*> first_pool;  // of each workload
+  for (const Object* pool : workspace.OfKind("InferencePool")) {
     const auto own = WorkloadsOf(workspace, *pool);
-    if (own.empty() && with_workloads.contains(pool->ns) &&
+    if (own.empty() && !workspace.Workloads(pool->ns).empty() &&
         workspace.OfKind("EndpointSet").empty()) {
       Warn(out, codes::kSelectsNothing, pool->node->at,
            fmt::format("pool {} selects no workload of these files", pool->key()),
            "its selector must match the labels of pods in the same namespace");
     }
-    for (const Object* other : pools) {
-      if (other == pool) break;  // each pair once
-      if (other->ns != pool->ns || PickerOf(*other) == PickerOf(*pool)) continue;
-      const auto theirs = WorkloadsOf(workspace, *other);
-      const auto shared =
-          std::find_if(own.begin(), own.end(), [&](const Object* w) { return theirs.contains(w); });
-      if (shared == own.end()) continue;
-      Warn(out, codes::kOverlappingPools, pool->node->at,
-           fmt::format("pools {} and {} have different pickers and both select {}", other->key(),
-                       pool->key(), (*shared)->Title()),
-           "each picker counts its own requests only; the other pool is at " +
-               other->node->at.ToString());
+    bool reported = false;
+    for (const Object* workload : own) {
+      const auto [it, inserted] = first_pool.emplace(workload, pool);
+      if (inserted || reported || PickerOf(*it->second) == PickerOf(*pool)) continue;
+      ReportOverlap(*pool, *it->second, *workload, out);
+      reported = true;
     }
   }
 }

@@ -2,10 +2,11 @@
 
 #include <algorithm>
 #include <charconv>
-#include <iterator>
 
 namespace inference::manifest::lint {
 namespace {
+
+const std::vector<const Object*> kNoObjects;
 
 const Node* Child(const Node& node, std::string_view name) {
   for (const NodeMember& member : node.members) {
@@ -18,27 +19,38 @@ const Node* Child(const Node& node, std::string_view name) {
 
 Workspace::Workspace(std::vector<SourceFile> files, std::vector<Object> objects)
     : files_(std::move(files)), objects_(std::move(objects)) {
-  for (const Object& object : objects_) by_kind_[std::string(object.kind->kind)].push_back(&object);
+  for (const Object& object : objects_) {
+    const std::string_view kind = object.kind->kind;
+    by_name_[{kind, object.ns, object.name}].push_back(&object);
+    if (!object.sound) continue;
+    by_kind_[kind].push_back(&object);
+    by_scope_[{kind, object.ns}].push_back(&object);
+    if (!PodTemplatesOf(object).empty()) workloads_[object.ns].push_back(&object);
+  }
 }
 
-std::vector<const Object*> Workspace::OfKind(std::string_view kind) const {
+const std::vector<const Object*>& Workspace::OfKind(std::string_view kind) const {
   const auto found = by_kind_.find(kind);
-  std::vector<const Object*> out;
-  if (found == by_kind_.end()) return out;
-  std::copy_if(found->second.begin(), found->second.end(), std::back_inserter(out),
-               [](const Object* object) { return object->sound; });
-  return out;
+  return found == by_kind_.end() ? kNoObjects : found->second;
+}
+
+const std::vector<const Object*>& Workspace::OfKind(std::string_view kind,
+                                                    std::string_view ns) const {
+  const auto found = by_scope_.find({kind, ns});
+  return found == by_scope_.end() ? kNoObjects : found->second;
+}
+
+const std::vector<const Object*>& Workspace::Workloads(std::string_view ns) const {
+  const auto found = workloads_.find(ns);
+  return found == workloads_.end() ? kNoObjects : found->second;
 }
 
 const Object* Workspace::Find(std::string_view group, std::string_view kind, std::string_view ns,
                               std::string_view name) const {
-  const auto found = by_kind_.find(kind);
-  if (found == by_kind_.end()) return nullptr;
+  const auto found = by_name_.find({kind, ns, name});
+  if (found == by_name_.end()) return nullptr;
   for (const Object* object : found->second) {
-    if (object->ns == ns && object->name == name &&
-        (group == "*" || schema::GroupOf(object->kind->api_version) == group)) {
-      return object;
-    }
+    if (group == "*" || schema::GroupOf(object->kind->api_version) == group) return object;
   }
   return nullptr;
 }

@@ -4,6 +4,8 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <tuple>
+#include <utility>
 #include <vector>
 
 #include "api/diagnostic.h"
@@ -52,7 +54,11 @@ class Workspace {
   const std::vector<Object>& objects() const { return objects_; }
 
   /// Sound objects of that kind in any version or group, in the order of the input.
-  std::vector<const Object*> OfKind(std::string_view kind) const;
+  const std::vector<const Object*>& OfKind(std::string_view kind) const;
+  /// The same in one namespace.
+  const std::vector<const Object*>& OfKind(std::string_view kind, std::string_view ns) const;
+  /// Sound workloads of a namespace (PodTemplatesOf isn't empty).
+  const std::vector<const Object*>& Workloads(std::string_view ns) const;
   /// The first object of that name, sound or not; null when there is none. `group` "*": any.
   const Object* Find(std::string_view group, std::string_view kind, std::string_view ns,
                      std::string_view name) const;
@@ -60,7 +66,13 @@ class Workspace {
  private:
   std::vector<SourceFile> files_;
   std::vector<Object> objects_;
-  std::map<std::string, std::vector<const Object*>, std::less<>> by_kind_;
+
+  // Views into objects_.
+  using Name = std::tuple<std::string_view, std::string_view, std::string_view>;  // kind, ns, name
+  using Scope = std::pair<std::string_view, std::string_view>;                    // kind, ns
+  std::map<std::string_view, std::vector<const Object*>> by_kind_, workloads_;
+  std::map<Scope, std::vector<const Object*>> by_scope_;
+  std::map<Name, std::vector<const Object*>> by_name_;  // not sound ones too
 };
 
 /// The pod templates of a workload (a pod is its own); empty for other kinds.
