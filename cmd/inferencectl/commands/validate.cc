@@ -175,9 +175,11 @@ Answer RunValidate(Invocation& run) {
       return {ExitCode::kUnreachable, written};
     }
   }
-  run.Remark(fmt::format("{}, {} in {} ({})", CountText(errors, "error"),
+  const size_t ignored = judged.verdict.suppressed.size();
+  run.Remark(fmt::format("{}, {} in {} ({}{})", CountText(errors, "error"),
                          CountText(warnings, "warning"), CountText(judged.texts.size(), "file"),
-                         CountText(judged.verdict.documents, "object")));
+                         CountText(judged.verdict.documents, "object"),
+                         ignored == 0 ? "" : fmt::format(", {} ignored", ignored)));
   if (judged.verdict.unusable) return ExitCode::kBadInput;
   const bool fail = errors > 0 || (warnings > 0 && run.args.Text("fail-on") == "warning");
   return fail ? ExitCode::kNo : ExitCode::kOk;

@@ -91,11 +91,18 @@ Json ValidationJson(const manifest::lint::Verdict& verdict, base::WallTime now) 
   Json out = Envelope("ValidationReport", now);
   out["summary"] = {{"errors", errors},
                     {"warnings", warnings},
+                    {"suppressed", verdict.suppressed.size()},
                     {"files", verdict.workspace.files().size()},
                     {"objects", verdict.documents}};
   out["findings"] = Json::array();
   for (const api::Diagnostic& d : verdict.findings) {
     out["findings"].push_back(FindingJson(places, d));
+  }
+  out["suppressed"] = Json::array();
+  for (const manifest::lint::Suppressed& each : verdict.suppressed) {
+    Json finding = FindingJson(places, each.finding);
+    finding["reason"] = each.reason;
+    out["suppressed"].push_back(finding);
   }
   return out;
 }
@@ -122,6 +129,11 @@ std::string SarifReport(const manifest::lint::Verdict& verdict) {
   run["columnKind"] = "unicodeCodePoints";
   run["results"] = Json::array();
   for (const api::Diagnostic& d : verdict.findings) run["results"].push_back(ResultJson(places, d));
+  for (const manifest::lint::Suppressed& each : verdict.suppressed) {
+    Json result = ResultJson(places, each.finding);
+    result["suppressions"] = {{{"kind", "inSource"}, {"justification", each.reason}}};
+    run["results"].push_back(result);
+  }
   Json out;
   out["$schema"] =
       "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";

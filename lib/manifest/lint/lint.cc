@@ -269,8 +269,10 @@ Verdict Run(std::vector<SourceText> sources, const Options& options) {
        {ReferenceRules(), PortRules(), TrafficRules(), LifecycleRules(), MigrationRules()}) {
     for (const Rule rule : rules) rule(workspace, findings);
   }
+  std::vector<Suppressed> suppressed = TakeIgnored(workspace.files(), findings);
   SortFindings(workspace.files(), findings);
-  return {std::move(workspace), std::move(findings), documents, unusable, std::move(pickers)};
+  return {std::move(workspace), std::move(findings), std::move(suppressed), documents, unusable,
+          std::move(pickers)};
 }
 
 }  // namespace inference::manifest::lint

@@ -5,6 +5,7 @@
 
 #include "api/diagnostic.h"
 #include "api/kinds.h"
+#include "manifest/lint/ignores.h"
 #include "manifest/lint/workspace.h"
 #include "manifest/reader.h"
 
@@ -22,6 +23,7 @@ struct Verdict {
   Workspace workspace;
   /// By file in the order given, then line, column and code; the same for any number of threads.
   api::Diagnostics findings;
+  std::vector<Suppressed> suppressed;  // taken back by comments (ignores.h), in no special order
   size_t documents = 0;
   bool unusable = false;  // some file could not be read as YAML
   /// Sound ones, for checks that need more than manifests.

@@ -242,6 +242,48 @@ TEST_CASE("what is no manifest at all is passed over with a warning") {
   CHECK(Judge({"kind: InferencePool\n"}).findings.at(0).severity == api::Severity::kError);
 }
 
+TEST_CASE("comments with a reason take findings back: behind a line, above it, for a file") {
+  const std::string bad =
+      With(kPool, "targetPorts: [{number: 8000}]", "targetPorts: [{number: 0}]");
+  const auto judge = [&](const std::string& text) { return Judge({text, kServers}); };
+  const std::string behind =
+      With(bad, "[{number: 0}]", "[{number: 0}]  # inferencectl:ignore INF0107 - a test, OPS-1");
+  const std::string above =
+      With(bad, "  targetPorts", "  # inferencectl:ignore out-of-range: a test\n\n  targetPorts");
+  const std::string whole = "# inferencectl:ignore INF0107,INF0204 — both meant\n---\n" + bad;
+  for (const std::string& text : {behind, above}) {
+    const Verdict verdict = judge(text);
+    INFO(text << All(verdict));
+    CHECK(verdict.findings.empty());
+    REQUIRE(verdict.suppressed.size() == 1);
+    CHECK(verdict.suppressed[0].finding.code == "INF0107");
+    CHECK(verdict.suppressed[0].reason.find("a test") == 0);
+  }
+  const Verdict all = judge(whole);
+  CHECK(all.suppressed.size() == 1);
+  // The one that ignored nothing is named.
+  CHECK(Places(all) == std::vector<std::string>{"a.yaml:1:1 INF0010"});
+}
+
+TEST_CASE("an ignore without reason or code ignores nothing") {
+  const std::string bad =
+      With(kPool, "targetPorts: [{number: 8000}]", "targetPorts: [{number: 0}]");
+  for (const char* comment : {"INF0107", "INF0107 -", "INF0999 - why", "", "- why"}) {
+    INFO(comment);
+    const Verdict verdict = Judge(
+        {With(bad, "{number: 0}]", std::string("{number: 0}]  # inferencectl:ignore ") + comment),
+         kServers});
+    CHECK(Places(verdict) ==
+          std::vector<std::string>{"a.yaml:6:26 INF0107", "a.yaml:6:31 INF0009"});
+  }
+  // Of another line, and text that only mentions it.
+  CHECK(
+      Places(Judge({With(bad, "spec:", "spec:  # inferencectl:ignore INF0107 - why"), kServers})) ==
+      std::vector<std::string>{"a.yaml:4:8 INF0010", "a.yaml:6:26 INF0107"});
+  CHECK(Places(Judge({With(bad, "spec:", "# see inferencectl:ignore INF0107 - why\nspec:"),
+                      kServers})) == std::vector<std::string>{"a.yaml:7:26 INF0107"});
+}
+
 TEST_CASE("rules keep away from what is not sound, and the rest is judged all the same") {
   const Verdict verdict = Judge({With(kPool, "targetPorts", "targetPort"), kService,
                                  With(kRewrite, "name: qwen", "name: qwem"), "a: [unclosed\n"});

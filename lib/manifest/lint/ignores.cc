@@ -1,0 +1,163 @@
+#include "manifest/lint/ignores.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <memory>
+
+#include "api/codes.h"
+#include "base/text.h"
+#include "manifest/fields.h"
+
+namespace inference::manifest::lint {
+namespace {
+
+namespace codes = api::codes;
+
+constexpr std::string_view kMarker = "inferencectl:ignore";
+
+struct Ignore {
+  api::Origin at;  // of the '#'
+  int line = 0;    // that it is for; 0: the whole file
+  std::vector<std::string_view> codes;
+  std::string reason;
+  std::vector<std::string_view> unused;
+};
+
+int CodePoints(std::string_view text) {
+  return static_cast<int>(std::count_if(text.begin(), text.end(), [](char c) {
+    return (static_cast<unsigned char>(c) & 0xc0) != 0x80;
+  }));
+}
+
+// The '#' of the marker's comment, or npos.
+size_t CommentOf(std::string_view line) {
+  const size_t marker = line.find(kMarker);
+  if (marker == std::string_view::npos) return std::string_view::npos;
+  const size_t hash = line.rfind('#', marker);
+  if (hash == std::string_view::npos) return hash;
+  const bool only_space =
+      line.substr(hash + 1, marker - hash - 1).find_first_not_of(" \t") == std::string_view::npos;
+  const bool starts = hash == 0 || line[hash - 1] == ' ' || line[hash - 1] == '\t';
+  return only_space && starts ? hash : std::string_view::npos;
+}
+
+// "INF0304, INF0305 - why" to codes and reason. Reports what is wrong with it.
+bool ParseIgnore(std::string_view text, Ignore& ignore, api::Diagnostics& out) {
+  text = base::TrimSpace(text);
+  while (true) {
+    const size_t end = std::min(text.find_first_of(" \t,:"), text.size());
+    const std::string_view word = text.substr(0, end);
+    const codes::CodeInfo* info = codes::Find(word);
+    if (info == nullptr) {
+      Report(out, codes::kIgnoreWithoutReason, ignore.at,
+             fmt::format("'{}' is no code of a finding", base::Printable(word, 60)),
+             "write it as: # inferencectl:ignore INF0304 - the reason");
+      return false;
+    }
+    ignore.codes.push_back(info->code);
+    text = base::TrimSpace(text.substr(end));
+    if (!text.starts_with(',')) break;
+    text = base::TrimSpace(text.substr(1));
+  }
+  for (const std::string_view dash : {"-", ":", "–", "—"}) {
+    if (text.starts_with(dash)) text.remove_prefix(dash.size());
+  }
+  ignore.reason = std::string(base::TrimSpace(text));
+  if (!ignore.reason.empty()) return true;
+  Report(
+      out, codes::kIgnoreWithoutReason, ignore.at,
+      fmt::format("{} is ignored without a reason", ignore.codes.front()),
+      "write it as: # inferencectl:ignore " + std::string(ignore.codes.front()) + " - the reason");
+  return false;
+}
+
+std::vector<Ignore> IgnoresOf(const SourceFile& file, api::Diagnostics& out) {
+  std::vector<Ignore> ignores;
+  if (file.text.find(kMarker) == std::string::npos) return ignores;
+  const auto path = std::make_shared<const std::string>(file.path);
+  std::string_view rest = file.text;
+  bool content_seen = false;
+  std::vector<size_t> waiting;  // for the next line with content
+  for (int number = 1; !rest.empty(); ++number) {
+    const size_t end = std::min(rest.find('\n'), rest.size());
+    const std::string_view line = rest.substr(0, end);
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+    const size_t first = line.find_first_not_of(" \t\r");
+    const bool comment_only = first != std::string_view::npos && line[first] == '#';
+    const bool content =
+        first != std::string_view::npos && !comment_only && !line.starts_with("---");
+    if (content) {
+      for (const size_t i : waiting) ignores[i].line = number;
+      waiting.clear();
+    }
+    const size_t hash = CommentOf(line);
+    if (hash != std::string_view::npos) {
+      Ignore ignore;
+      ignore.at = {path, number, CodePoints(line.substr(0, hash)) + 1};
+      ignore.line = comment_only ? -1 : number;
+      const std::string_view text = line.substr(line.find(kMarker) + kMarker.size());
+      if (ParseIgnore(text, ignore, out)) {
+        if (comment_only && !content_seen) {
+          ignore.line = 0;
+        } else if (comment_only) {
+          waiting.push_back(ignores.size());
+        }
+        ignore.unused = ignore.codes;
+        ignores.push_back(std::move(ignore));
+      }
+    }
+    content_seen = content_seen || content;
+  }
+  return ignores;
+}
+
+}  // namespace
+
+std::vector<Suppressed> TakeIgnored(const std::vector<SourceFile>& files,
+                                    api::Diagnostics& findings) {
+  std::map<std::string_view, std::vector<Ignore>> by_file;
+  api::Diagnostics complaints;
+  for (const SourceFile& file : files) {
+    auto ignores = IgnoresOf(file, complaints);
+    if (!ignores.empty()) by_file.emplace(file.path, std::move(ignores));
+  }
+  std::vector<Suppressed> suppressed;
+  api::Diagnostics kept;
+  for (api::Diagnostic& d : findings) {
+    const auto found = d.origin.file ? by_file.find(*d.origin.file) : by_file.end();
+    Ignore* by = nullptr;
+    if (found != by_file.end()) {
+      for (Ignore& ignore : found->second) {
+        const bool here = ignore.line == 0 || ignore.line == d.origin.line;
+        if (!here ||
+            std::find(ignore.codes.begin(), ignore.codes.end(), d.code) == ignore.codes.end()) {
+          continue;
+        }
+        by = &ignore;
+        std::erase(ignore.unused, d.code);
+      }
+    }
+    if (by == nullptr) {
+      kept.push_back(std::move(d));
+    } else {
+      suppressed.push_back({std::move(d), by->reason});
+    }
+  }
+  for (const auto& [path, ignores] : by_file) {
+    for (const Ignore& ignore : ignores) {
+      for (const std::string_view code : ignore.unused) {
+        Warn(complaints, codes::kUnusedIgnore, ignore.at,
+             fmt::format("there is no {} to be ignored {}", code,
+                         ignore.line == 0 ? "in this file" : "here"),
+             "remove it: it would hide the next one");
+      }
+    }
+  }
+  std::move(complaints.begin(), complaints.end(), std::back_inserter(kept));
+  findings = std::move(kept);
+  return suppressed;
+}
+
+}  // namespace inference::manifest::lint
