@@ -280,12 +280,7 @@ constexpr Field kEntryFields[] = {
 };
 constexpr Field kEntry = {.fields = kEntryFields};
 constexpr Field kProfileFields[] = {
-    {.name = "name",
-     .type = Type::kString,
-     .required = true,
-     .min = 1,
-     .max = 253,
-     .doc = "Unique in the file."},
+    NameField("Unique in the file."),
     {.name = "plugins",
      .type = Type::kList,
      .doc = "Its plugins, filters in order.",

@@ -1,4 +1,5 @@
 #include "manifest/schema/schema.h"
+#include "manifest/schema/shared_fields.h"
 
 // Kinds of the Gateway API, as far as references to pools are concerned: what isn't listed here is
 // the gateway's business and not judged.
@@ -6,25 +7,9 @@ namespace inference::manifest::schema {
 namespace {
 
 constexpr Field kBackendRefFields[] = {
-    {.name = "group",
-     .type = Type::kString,
-     .max = 253,
-     .format = Format::kGroup,
-     .def = "\"\"",
-     .doc = "API group; inference.networking.k8s.io for an InferencePool."},
-    {.name = "kind",
-     .type = Type::kString,
-     .min = 1,
-     .max = 63,
-     .format = Format::kKind,
-     .def = "Service",
-     .doc = "Kind of the backend, such as InferencePool."},
-    {.name = "name",
-     .type = Type::kString,
-     .required = true,
-     .min = 1,
-     .max = 253,
-     .doc = "Name of the backend."},
+    GroupField("\"\"", "API group; inference.networking.k8s.io for an InferencePool."),
+    KindField("Service", "Kind of the backend, such as InferencePool."),
+    NameField("Name of the backend."),
     {.name = "namespace",
      .type = Type::kString,
      .min = 1,
@@ -56,19 +41,10 @@ constexpr Field kRouteRuleFields[] = {
 constexpr Field kRouteRule = {.fields = kRouteRuleFields, .open = true};
 
 constexpr Field kRouteParentFields[] = {
-    {.name = "group",
-     .type = Type::kString,
-     .max = 253,
-     .format = Format::kGroup,
-     .def = "gateway.networking.k8s.io"},
-    {.name = "kind",
-     .type = Type::kString,
-     .min = 1,
-     .max = 63,
-     .format = Format::kKind,
-     .def = "Gateway"},
+    GroupField("gateway.networking.k8s.io"),
+    KindField("Gateway"),
     {.name = "namespace", .type = Type::kString, .min = 1, .max = 63, .format = Format::kNamespace},
-    {.name = "name", .type = Type::kString, .required = true, .min = 1, .max = 253},
+    NameField(),
     {.name = "sectionName", .type = Type::kString, .min = 1, .max = 253},
     {.name = "port", .type = Type::kInteger, .min = 1, .max = 65535},
 };

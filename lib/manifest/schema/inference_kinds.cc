@@ -35,25 +35,9 @@ constexpr Field kSelectorFields[] = {
 };
 
 constexpr Field kPickerRefFields[] = {
-    {.name = "group",
-     .type = Type::kString,
-     .max = 253,
-     .format = Format::kGroup,
-     .def = "\"\"",
-     .doc = "API group of the picker; empty for the core group of a Service."},
-    {.name = "kind",
-     .type = Type::kString,
-     .min = 1,
-     .max = 63,
-     .format = Format::kKind,
-     .def = "Service",
-     .doc = "Kind of the picker. A Service of type ExternalName is not allowed."},
-    {.name = "name",
-     .type = Type::kString,
-     .required = true,
-     .min = 1,
-     .max = 253,
-     .doc = "Name of the picker, in the pool's namespace."},
+    GroupField("\"\"", "API group of the picker; empty for the core group of a Service."),
+    KindField("Service", "Kind of the picker. A Service of type ExternalName is not allowed."),
+    NameField("Name of the picker, in the pool's namespace."),
     {.name = "port",
      .doc = "Where the picker serves ext_proc. Required for a Service.",
      .fields = kPortFields},
@@ -206,7 +190,7 @@ constexpr Field kRewriteFields[] = {
 // --- InferencePoolImport ---
 
 constexpr Field kClusterFields[] = {
-    {.name = "name", .type = Type::kString, .required = true, .min = 1, .max = 253},
+    NameField(),
 };
 constexpr Field kCluster = {.fields = kClusterFields};
 constexpr Field kImportParentFields[] = {

@@ -14,25 +14,9 @@ constexpr std::string_view kSelectorDoc =
 // --- InferencePool v1alpha2 (0.2 to 1.4) ---
 
 constexpr Field kExtensionFields2[] = {
-    {.name = "group",
-     .type = Type::kString,
-     .max = 253,
-     .format = Format::kGroup,
-     .def = "\"\"",
-     .doc = "API group of the picker; empty for the core group of a Service."},
-    {.name = "kind",
-     .type = Type::kString,
-     .min = 1,
-     .max = 63,
-     .format = Format::kKind,
-     .def = "Service",
-     .doc = "Kind of the picker."},
-    {.name = "name",
-     .type = Type::kString,
-     .required = true,
-     .min = 1,
-     .max = 253,
-     .doc = "Name of the picker, in the pool's namespace."},
+    GroupField("\"\"", "API group of the picker; empty for the core group of a Service."),
+    KindField("Service", "Kind of the picker."),
+    NameField("Name of the picker, in the pool's namespace."),
     {.name = "portNumber",
      .type = Type::kInteger,
      .min = 1,
@@ -130,25 +114,9 @@ constexpr Field kPoolFields1[] = {
 constexpr std::string_view kCriticalities[] = {"Critical", "Standard", "Sheddable"};
 
 constexpr Field kModelPoolRefFields[] = {
-    {.name = "group",
-     .type = Type::kString,
-     .max = 253,
-     .format = Format::kGroup,
-     .def = "inference.networking.x-k8s.io",
-     .doc = "API group of the pool."},
-    {.name = "kind",
-     .type = Type::kString,
-     .min = 1,
-     .max = 63,
-     .format = Format::kKind,
-     .def = "InferencePool",
-     .doc = "Kind of the pool."},
-    {.name = "name",
-     .type = Type::kString,
-     .required = true,
-     .min = 1,
-     .max = 253,
-     .doc = "Name of the pool, in the same namespace."},
+    GroupField("inference.networking.x-k8s.io", "API group of the pool."),
+    KindField("InferencePool", "Kind of the pool."),
+    NameField("Name of the pool, in the same namespace."),
 };
 
 constexpr std::string_view kWeightDoc =

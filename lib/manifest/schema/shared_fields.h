@@ -5,6 +5,29 @@
 // Parts that several kinds have in common.
 namespace inference::manifest::schema {
 
+// The three fields of every reference, with what differs.
+constexpr Field GroupField(std::string_view def, std::string_view doc = {}) {
+  return {.name = "group",
+          .type = Type::kString,
+          .max = 253,
+          .format = Format::kGroup,
+          .def = def,
+          .doc = doc};
+}
+constexpr Field KindField(std::string_view def, std::string_view doc = {}) {
+  return {.name = "kind",
+          .type = Type::kString,
+          .min = 1,
+          .max = 63,
+          .format = Format::kKind,
+          .def = def,
+          .doc = doc};
+}
+constexpr Field NameField(std::string_view doc = {}) {
+  return {
+      .name = "name", .type = Type::kString, .required = true, .min = 1, .max = 253, .doc = doc};
+}
+
 /// metav1.Condition.
 inline constexpr std::string_view kConditionStatus[] = {"True", "False", "Unknown"};
 inline constexpr Field kConditionFields[] = {
@@ -22,42 +45,17 @@ inline constexpr Field kConditionsFields[] = {
 
 /// A status' reference to the Gateway that took on a pool.
 inline constexpr Field kParentRefFields[] = {
-    {.name = "group",
-     .type = Type::kString,
-     .max = 253,
-     .format = Format::kGroup,
-     .def = "gateway.networking.k8s.io"},
-    {.name = "kind",
-     .type = Type::kString,
-     .min = 1,
-     .max = 63,
-     .format = Format::kKind,
-     .def = "Gateway"},
-    {.name = "name", .type = Type::kString, .required = true, .min = 1, .max = 253},
+    GroupField("gateway.networking.k8s.io"),
+    KindField("Gateway"),
+    NameField(),
     {.name = "namespace", .type = Type::kString, .min = 1, .max = 63, .format = Format::kNamespace},
 };
 
 /// A reference to a pool of the same namespace.
 inline constexpr Field kPoolRefFields[] = {
-    {.name = "group",
-     .type = Type::kString,
-     .max = 253,
-     .format = Format::kGroup,
-     .def = "inference.networking.k8s.io",
-     .doc = "API group of the pool."},
-    {.name = "kind",
-     .type = Type::kString,
-     .min = 1,
-     .max = 63,
-     .format = Format::kKind,
-     .def = "InferencePool",
-     .doc = "Kind of the pool."},
-    {.name = "name",
-     .type = Type::kString,
-     .required = true,
-     .min = 1,
-     .max = 253,
-     .doc = "Name of the pool, in the same namespace."},
+    GroupField("inference.networking.k8s.io", "API group of the pool."),
+    KindField("InferencePool", "Kind of the pool."),
+    NameField("Name of the pool, in the same namespace."),
 };
 
 }  // namespace inference::manifest::schema
