@@ -14,17 +14,6 @@ namespace {
 
 constexpr size_t kMaxLineShown = 200;  // bytes
 
-std::string_view LevelName(api::Severity severity) {
-  switch (severity) {
-    case api::Severity::kWarning:
-      return "warning";
-    case api::Severity::kInfo:
-      return "info";
-    default:
-      return "error";
-  }
-}
-
 std::string_view Line(std::string_view text, int number) {
   for (int i = 1; i < number; ++i) {
     const size_t end = text.find('\n');
@@ -68,6 +57,17 @@ std::string Snippet(const api::Origin& origin, std::string_view text, Style styl
 }
 
 }  // namespace
+
+std::string_view LevelName(api::Severity severity) {
+  switch (severity) {
+    case api::Severity::kWarning:
+      return "warning";
+    case api::Severity::kInfo:
+      return "info";
+    default:
+      return "error";
+  }
+}
 
 std::string DiagnosticText(const api::Diagnostic& d, std::string_view text, bool color) {
   const Style style = d.severity == api::Severity::kError     ? Style::kBad

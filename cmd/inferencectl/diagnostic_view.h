@@ -8,6 +8,8 @@
 
 namespace inference::ctl {
 
+/// "error", "warning" or "info".
+std::string_view LevelName(api::Severity severity);
 /// The message, where it is, and the line with a caret under the column. `text`: of the file that
 /// it points into; empty when that isn't at hand.
 std::string DiagnosticText(const api::Diagnostic& diagnostic, std::string_view text, bool color);

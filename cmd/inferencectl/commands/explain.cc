@@ -8,6 +8,7 @@
 #include "api/codes.h"
 #include "base/text.h"
 #include "inferencectl/commands/commands.h"
+#include "inferencectl/diagnostic_view.h"
 #include "inferencectl/envelope.h"
 #include "inferencectl/invocation.h"
 #include "manifest/schema/explain.h"
@@ -21,12 +22,6 @@ namespace schema = manifest::schema;
 
 constexpr size_t kWidth = 80;
 constexpr int kAllLevels = 100;
-
-std::string_view LevelName(api::Severity severity) {
-  return severity == api::Severity::kError     ? "error"
-         : severity == api::Severity::kWarning ? "warning"
-                                               : "info";
-}
 
 std::string Indented(std::string_view text) {
   std::string out;

@@ -75,12 +75,6 @@ Json ResultJson(const Places& places, const api::Diagnostic& d) {
 
 }  // namespace
 
-std::string_view LevelName(api::Severity severity) {
-  return severity == api::Severity::kError     ? "error"
-         : severity == api::Severity::kWarning ? "warning"
-                                               : "info";
-}
-
 Json ValidationJson(const manifest::lint::Verdict& verdict, base::WallTime now) {
   const Places places(verdict);
   size_t errors = 0, warnings = 0;

@@ -22,6 +22,4 @@ std::string GithubReport(const manifest::lint::Verdict& verdict);
 /// GitLab Code Quality.
 std::string GitlabReport(const manifest::lint::Verdict& verdict);
 
-std::string_view LevelName(api::Severity severity);
-
 }  // namespace inference::ctl
