@@ -14,17 +14,6 @@ namespace {
 
 constexpr size_t kMaxLineShown = 200;  // bytes
 
-std::string_view Line(std::string_view text, int number) {
-  for (int i = 1; i < number; ++i) {
-    const size_t end = text.find('\n');
-    if (end == std::string_view::npos) return {};
-    text.remove_prefix(end + 1);
-  }
-  std::string_view line = text.substr(0, text.find('\n'));
-  if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
-  return line;
-}
-
 /// The part of a line in front of a column, which counts code points from 1.
 std::string_view Before(std::string_view line, int column) {
   size_t at = 0;
@@ -37,7 +26,7 @@ std::string_view Before(std::string_view line, int column) {
 
 /// The source line with a caret; empty when it can't be shown well.
 std::string Snippet(const api::Origin& origin, std::string_view text, Style style, bool color) {
-  const std::string_view line = Line(text, origin.line);
+  const std::string_view line = SourceLine(text, origin.line);
   if (line.empty() || line.size() > kMaxLineShown || !base::IsValidUtf8(line)) return "";
   std::string shown(line);
   std::string before(Before(line, origin.column));
@@ -57,6 +46,17 @@ std::string Snippet(const api::Origin& origin, std::string_view text, Style styl
 }
 
 }  // namespace
+
+std::string_view SourceLine(std::string_view text, int number) {
+  for (int i = 1; i < number; ++i) {
+    const size_t end = text.find('\n');
+    if (end == std::string_view::npos) return {};
+    text.remove_prefix(end + 1);
+  }
+  std::string_view line = text.substr(0, text.find('\n'));
+  if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
+  return line;
+}
 
 std::string_view LevelName(api::Severity severity) {
   switch (severity) {

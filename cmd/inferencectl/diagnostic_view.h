@@ -8,6 +8,8 @@
 
 namespace inference::ctl {
 
+/// A line of a text, from 1, without its end; empty when there is none.
+std::string_view SourceLine(std::string_view text, int number);
 /// "error", "warning" or "info".
 std::string_view LevelName(api::Severity severity);
 /// The message, where it is, and the line with a caret under the column. `text`: of the file that

@@ -46,6 +46,12 @@ void Warn(api::Diagnostics& out, std::string_view code, const api::Origin& at, s
       {api::Severity::kWarning, std::string(code), at, std::move(message), std::move(note)});
 }
 
+size_t CodePoints(std::string_view text) {
+  return static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+    return (static_cast<unsigned char>(c) & 0xc0) != 0x80;
+  }));
+}
+
 std::string Describe(const Node& node) {
   switch (node.kind) {
     case Node::Kind::kNull:

@@ -22,6 +22,9 @@ void Report(api::Diagnostics& out, std::string_view code, const api::Origin& at,
 void Warn(api::Diagnostics& out, std::string_view code, const api::Origin& at, std::string message,
           std::string note = "");
 
+/// Characters of UTF-8 text, as columns and lengths count them.
+size_t CodePoints(std::string_view text);
+
 /// What stands there, for messages: 'abc', 12, a list ...
 std::string Describe(const Node& node);
 

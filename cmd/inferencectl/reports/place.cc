@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <xxhash.h>
 
+#include "inferencectl/diagnostic_view.h"
 #include "manifest/render.h"
 
 namespace inference::ctl {
@@ -21,15 +22,6 @@ std::string Escaped(std::string_view key) {
     }
   }
   return out;
-}
-
-std::string_view LineAt(std::string_view text, int number) {
-  for (int i = 1; i < number; ++i) {
-    const size_t end = text.find('\n');
-    if (end == std::string_view::npos) return {};
-    text.remove_prefix(end + 1);
-  }
-  return text.substr(0, text.find('\n'));
 }
 
 }  // namespace
@@ -71,7 +63,7 @@ Place Places::Find(const api::Diagnostic& d) const {
       place.end_line = d.origin.line;
       place.end_column =
           d.origin.column + static_cast<int>(manifest::CaretWidth(
-                                LineAt(file->second.text, d.origin.line), d.origin.column));
+                                SourceLine(file->second.text, d.origin.line), d.origin.column));
     }
     const auto known = file->second.by_id.find(d.origin.id);
     if (d.origin.id != 0 && known != file->second.by_id.end()) {

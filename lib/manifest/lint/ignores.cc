@@ -25,12 +25,6 @@ struct Ignore {
   std::vector<std::string_view> unused;
 };
 
-int CodePoints(std::string_view text) {
-  return static_cast<int>(std::count_if(text.begin(), text.end(), [](char c) {
-    return (static_cast<unsigned char>(c) & 0xc0) != 0x80;
-  }));
-}
-
 // The '#' of the marker's comment, or npos.
 size_t CommentOf(std::string_view line) {
   const size_t marker = line.find(kMarker);
@@ -95,7 +89,7 @@ std::vector<Ignore> IgnoresOf(const SourceFile& file, api::Diagnostics& out) {
     const size_t hash = CommentOf(line);
     if (hash != std::string_view::npos) {
       Ignore ignore;
-      ignore.at = {path, number, CodePoints(line.substr(0, hash)) + 1};
+      ignore.at = {path, number, static_cast<int>(CodePoints(line.substr(0, hash))) + 1};
       ignore.line = comment_only ? -1 : number;
       const std::string_view text = line.substr(line.find(kMarker) + kMarker.size());
       if (ParseIgnore(text, ignore, out)) {

@@ -29,12 +29,6 @@ std::pair<int, int> ReleaseOf(std::string_view text) {
   return release;
 }
 
-size_t CodePoints(std::string_view text) {
-  return static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) {
-    return (static_cast<unsigned char>(c) & 0xc0) != 0x80;
-  }));
-}
-
 std::string_view FormatNote(Format format) {
   switch (format) {
     case Format::kGroup:
