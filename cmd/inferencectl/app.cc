@@ -60,9 +60,11 @@ int RunApp(int argc, const char* const* argv, World& world) {
   }
   Invocation invocation{world, *args, WantsColor(*args, world)};
   if (args->Switch("help")) {
-    invocation.Print(args->verb().name == "help" && args->operands().empty()
-                         ? ProgramHelp(args->short_help)
-                         : VerbHelp(args->verb(), args->short_help));
+    if (args->verb().name == "help" && !args->operands().empty()) {
+      return Finish(static_cast<int>(RunHelp(invocation).exit), world);
+    }
+    invocation.Print(args->verb().name == "help" ? ProgramHelp(args->short_help)
+                                                 : VerbHelp(args->verb(), args->short_help));
     return Finish(0, world);
   }
   const Answer answer = args->verb().run(invocation);

@@ -41,7 +41,9 @@ void AddOption(CLI::App& app, const OptionRow& row, Values& values) {
       row.repeatable ? CLI::MultiOptionPolicy::TakeAll : CLI::MultiOptionPolicy::TakeLast);
 }
 
-Status UnknownWord(const std::vector<std::string>& words, const VerbRow* verb) {
+/// `parent`: the words of the verb that were understood, when they don't name one yet.
+Status UnknownWord(const std::vector<std::string>& words, const VerbRow* verb,
+                   const std::string& parent) {
   const std::string& word = words.front();
   if (word.size() > 1 && word[0] == '-') {
     std::vector<std::string_view> names;
@@ -61,7 +63,58 @@ Status UnknownWord(const std::vector<std::string>& words, const VerbRow* verb) {
   }
   std::vector<std::string_view> names;
   for (const VerbRow& row : Verbs()) names.push_back(row.name);
-  return Usage("unknown command " + Quoted(word) + DidYouMean(base::ClosestMatch(word, names)));
+  const std::string command = parent.empty() ? word : parent + " " + word;
+  return Usage("unknown command " + Quoted(command) +
+               DidYouMean(base::ClosestMatch(command, names)));
+}
+
+/// For a first word alone that has verbs under it only.
+Status NeedsSecondWord(const std::string& parent) {
+  std::string list;
+  for (const VerbRow* verb : VerbsUnder(parent)) {
+    list += (list.empty() ? "" : ", ") + std::string(verb->name.substr(parent.size() + 1));
+  }
+  return Usage(parent + " needs a second word: " + list);
+}
+
+void AddVerb(CLI::App& app, const VerbRow& verb, Values& values,
+             std::vector<std::string>& operands) {
+  CLI::App* parent = &app;
+  std::string_view name = verb.name;
+  if (const size_t space = name.find(' '); space != std::string_view::npos) {
+    const std::string first(name.substr(0, space));
+    name.remove_prefix(space + 1);
+    const auto known =
+        app.get_subcommands([&](const CLI::App* each) { return each->get_name() == first; });
+    parent = known.empty() ? app.add_subcommand(first) : known.front();
+    if (known.empty()) {
+      parent->set_help_flag("");
+      parent->fallthrough();
+      parent->allow_extras();
+      parent->require_subcommand(0, 1);
+    }
+  }
+  CLI::App* sub = parent->add_subcommand(std::string(name));
+  for (std::string_view alias : base::SplitTrimmed(verb.aliases, '|')) {
+    sub->alias(std::string(alias));
+  }
+  sub->set_help_flag("");
+  sub->fallthrough();
+  sub->allow_extras();
+  for (const OptionRow& option : Options()) {
+    if (!option.verbs.empty() && Takes(verb, option)) AddOption(*sub, option, values);
+  }
+  sub->add_option("operands", operands);
+}
+
+/// The words that name the verb, as far as there are any.
+std::string ParsedVerb(const CLI::App& app) {
+  std::string name;
+  for (const CLI::App* at = &app; !at->get_subcommands().empty();) {
+    at = at->get_subcommands().front();
+    name += (name.empty() ? "" : " ") + at->get_name();
+  }
+  return name;
 }
 
 Status CheckChoice(const OptionRow& option, const std::string& value) {
@@ -204,30 +257,25 @@ Result<Arguments> ParseArguments(int argc, const char* const* argv,
     if (option.verbs.empty()) AddOption(app, option, values);
   }
   std::vector<std::string> operands;
-  for (const VerbRow& verb : Verbs()) {
-    CLI::App* sub = app.add_subcommand(std::string(verb.name));
-    sub->set_help_flag("");
-    sub->fallthrough();
-    sub->allow_extras();
-    for (const OptionRow& option : Options()) {
-      if (!option.verbs.empty() && Takes(verb, option)) AddOption(*sub, option, values);
-    }
-    sub->add_option("operands", operands);
-  }
+  for (const VerbRow& verb : Verbs()) AddVerb(app, verb, values, operands);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return Usage(base::Printable(error.what()));
   }
-  if (!app.get_subcommands().empty()) {
-    out.verb_ = FindVerb(app.get_subcommands().front()->get_name());
-  }
+  const std::string named = ParsedVerb(app);
+  out.verb_ = named.empty() ? nullptr : FindVerb(named);
   if (const auto extras = app.remaining(true); !extras.empty()) {
-    return UnknownWord(extras, out.verb_);
+    return UnknownWord(extras, out.verb_, named);
   }
   out.short_help = AsksForShortHelp(argc, argv);
   out.values_ = std::move(values);
   out.operands_ = std::move(operands);
+  if (out.verb_ == nullptr && !named.empty()) {
+    if (!out.Given("help")) return NeedsSecondWord(named);
+    out.verb_ = FindVerb("help");
+    out.operands_ = {named};
+  }
   if (out.verb_ == nullptr) {
     const bool version = out.Given("version");
     if (!version && !out.Given("help")) {

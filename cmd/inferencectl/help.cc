@@ -115,14 +115,37 @@ constexpr std::string_view kFormattingHelp =
     "In JSON an unknown number is absent or null. Fields are only ever added to v1.\n"
     "The exit code doesn't depend on the format, on -q, or on a terminal.\n";
 
+std::string ExitSection(const VerbRow& verb) {
+  std::string out = "\nExit codes:\n  0  done\n";
+  for (std::string_view line : base::SplitTrimmed(verb.exits, '\n')) {
+    const size_t space = line.find(' ');
+    out += fmt::format("  {:<3}", line.substr(0, space)) + Wrap(line.substr(space + 1), 5, 5);
+  }
+  return out + "More: inferencectl help exit-codes\n";
+}
+
+std::string AliasText(const VerbRow& verb) {
+  std::string out;
+  for (std::string_view alias : base::SplitTrimmed(verb.aliases, '|')) {
+    out += (out.empty() ? "" : ", ") + std::string(alias);
+  }
+  return out;
+}
+
 }  // namespace
 
 std::string ProgramHelp(bool brief) {
   std::string out =
       "inferencectl: look at an inference endpoint picker, and ask it why\n\n"
-      "Usage: inferencectl VERB [OPTION...]\n\nVerbs:\n";
-  for (const VerbRow& verb : Verbs()) {
-    out += fmt::format("  {:<10}{}\n", verb.name, verb.summary);
+      "Usage: inferencectl VERB [OPTION...]\n";
+  std::string_view title;
+  for (const VerbGroup& group : Groups()) {
+    if (group.verbs.empty()) continue;
+    if (group.title != title) out += fmt::format("\n{}:\n", group.title);
+    title = group.title;
+    for (const VerbRow& verb : group.verbs) {
+      out += fmt::format("  {:<18}{}\n", verb.name, verb.summary);
+    }
   }
   out += OptionSection("Options of every verb", brief, /*own=*/false, nullptr);
   return out +
@@ -134,11 +157,20 @@ std::string VerbHelp(const VerbRow& verb, bool brief) {
       fmt::format("inferencectl {}: {}\n\nUsage: inferencectl {}{}{} [OPTION...]\n", verb.name,
                   verb.summary, verb.name, verb.operands.empty() ? "" : " ", verb.operands);
   if (!brief) out += "\n" + Wrap(verb.description, 0, 0);
+  if (!brief && !verb.aliases.empty()) out += "Also called " + AliasText(verb) + ".\n";
   out += OptionSection("Options", brief, /*own=*/true, &verb);
   if (brief) return out + "\nMore: inferencectl help " + std::string(verb.name) + "\n";
   out += OptionSection("Options of every verb", brief, /*own=*/false, &verb);
-  return out + "\nExamples:\n" + Indented(verb.examples) +
-         "\nExit codes: see inferencectl help exit-codes.\n";
+  return out + "\nExamples:\n" + Indented(verb.examples) + ExitSection(verb);
+}
+
+std::string ParentHelp(std::string_view parent) {
+  std::string out;
+  for (const VerbRow* verb : VerbsUnder(parent)) {
+    out += fmt::format("  {:<18}{}\n", verb->name, verb->summary);
+  }
+  return out.empty() ? out
+                     : fmt::format("Usage: inferencectl {} VERB [OPTION...]\n\n", parent) + out;
 }
 
 std::string TopicHelp(std::string_view topic) {
@@ -158,6 +190,20 @@ Json DescribeExitCodes() {
   }
   return out;
 }
+
+namespace {
+
+Json DescribeExits(const VerbRow& verb) {
+  Json out = Json::array({{{"code", 0}, {"meaning", "done"}}});
+  for (std::string_view line : base::SplitTrimmed(verb.exits, '\n')) {
+    const size_t space = line.find(' ');
+    out.push_back({{"code", std::stoi(std::string(line.substr(0, space)))},
+                   {"meaning", line.substr(space + 1)}});
+  }
+  return out;
+}
+
+}  // namespace
 
 Json DescribeCommandLine() {
   auto describe = [](const OptionRow& option) {
@@ -183,6 +229,8 @@ Json DescribeCommandLine() {
            {"operands", verb.operands},
            {"summary", verb.summary},
            {"description", verb.description}};
+    v["aliases"] = Json(base::SplitTrimmed(verb.aliases, '|'));
+    v["exits"] = DescribeExits(verb);
     v["examples"] = base::SplitTrimmed(verb.examples, '\n');
     v["options"] = Json::array();
     for (const OptionRow& option : Options()) {

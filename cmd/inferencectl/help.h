@@ -10,6 +10,8 @@ namespace inference::ctl {
 
 std::string ProgramHelp(bool brief);
 std::string VerbHelp(const VerbRow& verb, bool brief);
+/// Of the verbs under a first word such as "config". Empty when there are none.
+std::string ParentHelp(std::string_view parent);
 
 /// Topics: exit-codes, environment, formatting. Empty when there is no such topic.
 std::string TopicHelp(std::string_view topic);

@@ -23,7 +23,8 @@ Answer UnknownTopic(const std::string& topic) {
 
 Answer RunHelp(Invocation& run) {
   const bool json = run.format() == "json";
-  const std::string topic = run.args.operands().empty() ? "" : run.args.operands().front();
+  std::string topic;
+  for (const std::string& word : run.args.operands()) topic += (topic.empty() ? "" : " ") + word;
   if (json && (topic.empty() || topic == "exit-codes")) {
     Json out = Envelope(topic.empty() ? "CommandLine" : "ExitCodeList", run.world.clock.WallNow());
     out[topic.empty() ? "item" : "items"] =
@@ -37,7 +38,7 @@ Answer RunHelp(Invocation& run) {
   } else if (const VerbRow* verb = FindVerb(topic)) {
     text = VerbHelp(*verb, /*brief=*/false);
   } else {
-    text = TopicHelp(topic);
+    text = TopicHelp(topic) + ParentHelp(topic);
   }
   if (text.empty()) return UnknownTopic(topic);
   if (json) {

@@ -28,7 +28,7 @@ TEST_CASE("every row is documented and makes sense") {
     CAPTURE(option.name);
     CHECK(option.doc.size() > 10);
     CHECK(option.doc.back() != '.');  // help adds it
-    for (std::string_view verb : base::SplitTrimmed(option.verbs, ' ')) {
+    for (std::string_view verb : base::SplitTrimmed(option.verbs, '|')) {
       CAPTURE(verb);
       CHECK(FindVerb(verb) != nullptr);
     }
@@ -51,6 +51,18 @@ TEST_CASE("every row is documented and makes sense") {
     CHECK(verb.examples.find("inferencectl " + std::string(verb.name)) == 0);
     CHECK(verb.run != nullptr);
     CHECK((verb.max_operands == 0) == verb.operands.empty());
+    for (std::string_view alias : base::SplitTrimmed(verb.aliases, '|')) {
+      CHECK(names.insert(alias).second);
+      CHECK(FindVerb(alias) == &verb);
+    }
+    for (std::string_view line : base::SplitTrimmed(verb.exits, '\n')) {
+      CAPTURE(line);
+      const int code = std::stoi(std::string(line));
+      CHECK(code != 0);
+      CHECK(std::count_if(kExitCodes.begin(), kExitCodes.end(), [&](const ExitCodeRow& row) {
+              return static_cast<int>(row.code) == code;
+            }) == 1);
+    }
   }
 }
 
@@ -87,7 +99,7 @@ TEST_CASE("the description lists what the table has") {
   for (const auto& verb : all["verbs"]) options += verb["options"].size();
   size_t expected = 0;
   for (const OptionRow& option : Options()) {
-    expected += option.verbs.empty() ? 1 : base::SplitTrimmed(option.verbs, ' ').size();
+    expected += option.verbs.empty() ? 1 : base::SplitTrimmed(option.verbs, '|').size();
   }
   CHECK(options == expected);
 }
