@@ -1,8 +1,9 @@
 #include "inferencectl/app.h"
 
-#include <cstdlib>
+#include <exception>
 #include <string>
 
+#include "base/text.h"
 #include "inferencectl/commands/commands.h"
 #include "inferencectl/envelope.h"
 #include "inferencectl/help.h"
@@ -34,8 +35,8 @@ int Fail(const Answer& answer, std::string_view format, World& world) {
   if (answer.exit == ExitCode::kUsage) world.err << " (exit 2)";
   world.err << "\n";
   if (answer.exit == ExitCode::kInternal) {
-    world.err << "this is a bug: please report it with the command and `inferencectl status -o "
-                 "json`\n";
+    world.err << "this is a bug: please report it with the command, the message above, and what "
+                 "`inferencectl version` and `inferencectl status -o json` print\n";
   }
   if (IsMachineFormat(format)) {
     world.out << ToText(ErrorDocument(answer.failure, answer.exit, world.clock.WallNow()),
@@ -47,12 +48,10 @@ int Fail(const Answer& answer, std::string_view format, World& world) {
 int Finish(int code, World& world) {
   if (world.out.flush().good()) return code;
   world.err << "inferencectl: cannot write the output\n";
-  return static_cast<int>(ExitCode::kUnreachable);
+  return static_cast<int>(FirstOf(static_cast<ExitCode>(code), ExitCode::kUnreachable));
 }
 
-}  // namespace
-
-int RunApp(int argc, const char* const* argv, World& world) {
+int Run(int argc, const char* const* argv, World& world) {
   auto args = ParseArguments(argc, argv, world.environment);
   if (!args) {
     const std::string format = RequestedFormat(argc, argv, world.environment);
@@ -70,6 +69,19 @@ int RunApp(int argc, const char* const* argv, World& world) {
   const Answer answer = args->verb().run(invocation);
   if (answer.failure.ok()) return Finish(static_cast<int>(answer.exit), world);
   return Finish(Fail(answer, invocation.format(), world), world);
+}
+
+}  // namespace
+
+int RunApp(int argc, const char* const* argv, World& world) {
+  try {
+    return Run(argc, argv, world);
+  } catch (const std::exception& error) {  // of a library, or memory is out
+    return Finish(
+        Fail({ExitCode::kInternal, Status(Code::kInternal, base::Printable(error.what()))},
+             RequestedFormat(argc, argv, world.environment), world),
+        world);
+  }
 }
 
 }  // namespace inference::ctl

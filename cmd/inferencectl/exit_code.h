@@ -15,6 +15,9 @@ enum class ExitCode : int {
   kBadInput = 3,
   kUnreachable = 4,
   kTimeout = 5,
+  kRefused = 6,
+  kPartial = 7,
+  kPending = 8,
   kInternal = 70,
   kInterrupted = 130,
 };
@@ -39,11 +42,31 @@ inline constexpr std::array kExitCodes{
                 "can't reach the daemon, not allowed, or the output can't be written",
                 "no socket; permission denied; the daemon went away"},
     ExitCodeRow{ExitCode::kTimeout, "timeout", "no answer in time", "--timeout is over"},
+    ExitCodeRow{ExitCode::kRefused, "refused", "refused: a conflict, or a guard",
+                "something else owns it; it changed meanwhile; needs a confirmation"},
+    ExitCodeRow{ExitCode::kPartial, "partial", "some of it was done", "3 of 5 targets"},
+    ExitCodeRow{ExitCode::kPending, "pending", "waits for a person or for more data",
+                "a gate; too few requests to judge"},
     ExitCodeRow{ExitCode::kInternal, "internal", "a bug in the program or in the daemon",
                 "an internal error was answered"},
     ExitCodeRow{ExitCode::kInterrupted, "interrupted", "ended by Ctrl-C (128 + signal)",
                 "143 by SIGTERM, 141 when the reader of a pipe went away"},
 };
+
+/// If several apply, the one that stands first here is given.
+inline constexpr std::array kPriority{
+    ExitCode::kInterrupted, ExitCode::kInternal, ExitCode::kUsage,   ExitCode::kUnreachable,
+    ExitCode::kBadInput,    ExitCode::kRefused,  ExitCode::kTimeout, ExitCode::kPartial,
+    ExitCode::kPending,     ExitCode::kNo,       ExitCode::kOk,
+};
+
+/// Which of two is given when both apply.
+constexpr ExitCode FirstOf(ExitCode a, ExitCode b) {
+  for (const ExitCode code : kPriority) {
+    if (code == a || code == b) return code;
+  }
+  return a;
+}
 
 constexpr const ExitCodeRow& Describe(ExitCode code) {
   for (const ExitCodeRow& row : kExitCodes) {
@@ -67,6 +90,10 @@ constexpr ExitCode ExitCodeOf(Code code) {
     case Code::kResourceExhausted:
     case Code::kUnimplemented:
       return ExitCode::kUnreachable;
+    case Code::kAlreadyExists:
+    case Code::kFailedPrecondition:
+    case Code::kAborted:
+      return ExitCode::kRefused;
     case Code::kDeadlineExceeded:
       return ExitCode::kTimeout;
     case Code::kCancelled:

@@ -102,4 +102,22 @@ size_t DisplayWidth(std::string_view text) {
   return width;
 }
 
+std::string Wrapped(std::string_view text, size_t indent, size_t first_column) {
+  constexpr size_t kWidth = 80;
+  std::string out;
+  size_t column = first_column;
+  for (std::string_view word : base::SplitTrimmed(text, ' ')) {
+    if (column > indent && column + 1 + word.size() > kWidth) {
+      out += "\n" + std::string(indent, ' ');
+      column = indent;
+    } else if (column > indent) {
+      out += ' ';
+      ++column;
+    }
+    out += word;
+    column += word.size();
+  }
+  return out + "\n";
+}
+
 }  // namespace inference::ctl

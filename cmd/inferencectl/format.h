@@ -30,6 +30,10 @@ std::string UtcTime(const google::protobuf::Timestamp& time, bool millis = false
 /// Text that a client of the data plane chose, made safe for a terminal.
 std::string SafeForTerminal(std::string_view text);
 
+/// Words wrapped at 80 columns, ending in a newline. Every line but the first is indented; that one
+/// begins at `first_column`.
+std::string Wrapped(std::string_view text, size_t indent, size_t first_column);
+
 /// Terminal columns that UTF-8 text takes.
 size_t DisplayWidth(std::string_view text);
 

@@ -5,31 +5,11 @@
 #include <algorithm>
 
 #include "base/text.h"
-#include "inferencectl/exit_code.h"
 #include "inferencectl/format.h"
+#include "inferencectl/topics.h"
 
 namespace inference::ctl {
 namespace {
-
-constexpr size_t kWidth = 80;
-
-/// Words wrapped at 80 columns; every line but the first is indented.
-std::string Wrap(std::string_view text, size_t indent, size_t first_column) {
-  std::string out;
-  size_t column = first_column;
-  for (std::string_view word : base::SplitTrimmed(text, ' ')) {
-    if (column > indent && column + 1 + word.size() > kWidth) {
-      out += "\n" + std::string(indent, ' ');
-      column = indent;
-    } else if (column > indent) {
-      out += ' ';
-      ++column;
-    }
-    out += word;
-    column += word.size();
-  }
-  return out + "\n";
-}
 
 std::string Spelling(const OptionRow& option) {
   std::string out = option.letter != 0 ? fmt::format("-{}, ", option.letter) : "    ";
@@ -55,7 +35,7 @@ std::string OptionLines(const OptionRow& option, bool brief) {
   if (!option.fallback.empty()) doc += ". Default " + std::string(option.fallback);
   if (!option.env.empty()) doc += ". Environment " + std::string(option.env);
   return "  " + Spelling(option) + "\n" + std::string(kIndent, ' ') +
-         Wrap(doc + ".", kIndent, kIndent);
+         Wrapped(doc + ".", kIndent, kIndent);
 }
 
 std::string OptionSection(std::string_view title, bool brief, bool own, const VerbRow* verb) {
@@ -76,50 +56,11 @@ std::string Indented(std::string_view text) {
   return out;
 }
 
-std::string ExitCodeHelp() {
-  std::string out = "Exit codes: one meaning each, for every verb, whatever the output format.\n\n";
-  for (const ExitCodeRow& row : kExitCodes) {
-    out += fmt::format("{:>4}  {:<12} ", static_cast<int>(row.code), row.name);
-    out += Wrap(std::string(row.meaning) + ": " + std::string(row.examples) + ".", 19, 19);
-  }
-  return out;
-}
-
-std::string EnvironmentHelp() {
-  std::string out = "Environment. An option on the command line wins.\n\n";
-  std::vector<std::string_view> seen;
-  for (const OptionRow& option : Options()) {
-    if (option.env.empty() || std::find(seen.begin(), seen.end(), option.env) != seen.end()) {
-      continue;
-    }
-    seen.push_back(option.env);
-    out += fmt::format("  {:<24}the default of --{}\n", option.env, option.name);
-  }
-  out +=
-      "  NO_COLOR                when not empty: no colours\n"
-      "  CLICOLOR_FORCE          when not empty and not 0: colours in a pipe too\n"
-      "  TERM                    dumb: no colours, no redrawing\n"
-      "  XDG_RUNTIME_DIR         where a daemon without root has its socket\n";
-  return out;
-}
-
-constexpr std::string_view kFormattingHelp =
-    "Output. Standard output holds the answer, standard error everything else.\n\n"
-    "  table   for people: columns aligned, ages as 180ms or 2.1s; what is not known\n"
-    "          is <unknown>, never 0\n"
-    "  wide    table with more columns\n"
-    "  json    one document: apiVersion cli.inferenced.dev/v1, kind, metadata, and\n"
-    "          `items` or `item`; a failure is a document too, of kind Error\n"
-    "  jsonl   one object per line, the form for --watch\n"
-    "  name    one name per line, as endpoint/NAME or pool/NAMESPACE/NAME\n\n"
-    "In JSON an unknown number is absent or null. Fields are only ever added to v1.\n"
-    "The exit code doesn't depend on the format, on -q, or on a terminal.\n";
-
 std::string ExitSection(const VerbRow& verb) {
   std::string out = "\nExit codes:\n  0  done\n";
   for (std::string_view line : base::SplitTrimmed(verb.exits, '\n')) {
     const size_t space = line.find(' ');
-    out += fmt::format("  {:<3}", line.substr(0, space)) + Wrap(line.substr(space + 1), 5, 5);
+    out += fmt::format("  {:<3}", line.substr(0, space)) + Wrapped(line.substr(space + 1), 5, 5);
   }
   return out + "More: inferencectl help exit-codes\n";
 }
@@ -148,15 +89,18 @@ std::string ProgramHelp(bool brief) {
     }
   }
   out += OptionSection("Options of every verb", brief, /*own=*/false, nullptr);
-  return out +
-         "\nSee inferencectl help VERB, and the topics exit-codes, environment, formatting.\n";
+  out += "\nTopics:\n";
+  for (const Topic& topic : Topics()) {
+    out += fmt::format("  {:<18}{}\n", topic.name, topic.summary);
+  }
+  return out + "\nMore: inferencectl help VERB, inferencectl help TOPIC\n";
 }
 
 std::string VerbHelp(const VerbRow& verb, bool brief) {
   std::string out =
       fmt::format("inferencectl {}: {}\n\nUsage: inferencectl {}{}{} [OPTION...]\n", verb.name,
                   verb.summary, verb.name, verb.operands.empty() ? "" : " ", verb.operands);
-  if (!brief) out += "\n" + Wrap(verb.description, 0, 0);
+  if (!brief) out += "\n" + Wrapped(verb.description, 0, 0);
   if (!brief && !verb.aliases.empty()) out += "Also called " + AliasText(verb) + ".\n";
   out += OptionSection("Options", brief, /*own=*/true, &verb);
   if (brief) return out + "\nMore: inferencectl help " + std::string(verb.name) + "\n";
@@ -171,24 +115,6 @@ std::string ParentHelp(std::string_view parent) {
   }
   return out.empty() ? out
                      : fmt::format("Usage: inferencectl {} VERB [OPTION...]\n\n", parent) + out;
-}
-
-std::string TopicHelp(std::string_view topic) {
-  if (topic == "exit-codes") return ExitCodeHelp();
-  if (topic == "environment") return EnvironmentHelp();
-  if (topic == "formatting") return std::string(kFormattingHelp);
-  return "";
-}
-
-Json DescribeExitCodes() {
-  Json out = Json::array();
-  for (const ExitCodeRow& row : kExitCodes) {
-    out.push_back({{"code", static_cast<int>(row.code)},
-                   {"name", row.name},
-                   {"meaning", row.meaning},
-                   {"examples", row.examples}});
-  }
-  return out;
 }
 
 namespace {
@@ -238,7 +164,10 @@ Json DescribeCommandLine() {
     }
     out["verbs"].push_back(std::move(v));
   }
-  out["topics"] = {"exit-codes", "environment", "formatting"};
+  out["topics"] = Json::array();
+  for (const Topic& topic : Topics()) {
+    out["topics"].push_back({{"name", topic.name}, {"summary", topic.summary}});
+  }
   out["exitCodes"] = DescribeExitCodes();
   return out;
 }

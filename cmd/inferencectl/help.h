@@ -13,11 +13,7 @@ std::string VerbHelp(const VerbRow& verb, bool brief);
 /// Of the verbs under a first word such as "config". Empty when there are none.
 std::string ParentHelp(std::string_view parent);
 
-/// Topics: exit-codes, environment, formatting. Empty when there is no such topic.
-std::string TopicHelp(std::string_view topic);
-
 /// The whole command line: verbs, options, exit codes.
 Json DescribeCommandLine();
-Json DescribeExitCodes();
 
 }  // namespace inference::ctl

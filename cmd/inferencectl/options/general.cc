@@ -17,9 +17,9 @@ constexpr std::array kVerbs{
             .max_operands = 2,
             .words = Words::kTopics,
             .summary = "how to use a verb, or a topic",
-            .description =
-                "Topics: exit-codes, environment, formatting. With -o json and nothing else it "
-                "describes the whole command line.",
+            .description = "Without a word it lists the verbs and the topics. With -o json a topic "
+                           "is a table, and "
+                           "without a word the whole command line is described.",
             .examples = "inferencectl help get\ninferencectl help exit-codes -o json",
             .run = RunHelp},
 };

@@ -142,6 +142,30 @@ TEST_CASE("a failure in a machine format is a document of kind Error") {
   CHECK(Json::parse(Run({"nope"}, {{"INFERENCECTL_OUTPUT", "json"}}).out)["kind"] == "Error");
 }
 
+TEST_CASE("what a library throws is exit 70, with how to report it") {
+  class BrokenClock final : public base::Clock {
+   public:
+    base::Time Now() const override { return base::FromNanos(1); }
+    base::WallTime WallNow() const override {
+      if (!broken_) return base::WallTime();
+      broken_ = false;
+      throw std::runtime_error("no time\x1b left");
+    }
+
+   private:
+    mutable bool broken_ = true;
+  } clock;
+  std::ostringstream out, err;
+  std::istringstream in;
+  World world{out, err, in, [](const char*) -> const char* { return nullptr; }, clock};
+  const std::array words{"inferencectl", "version", "-o", "json"};
+  CHECK(RunApp(words.size(), words.data(), world) == 70);
+  CHECK(err.str().find("no time\\x1b left\nthis is a bug: please report it") != std::string::npos);
+  const Json error = Json::parse(out.str());
+  CHECK(error["kind"] == "Error");
+  CHECK(error["exitCode"] == 70);
+}
+
 TEST_CASE("help is short or long, before or after the verb") {
   const Outcome brief = Run({"-h"});
   const Outcome full = Run({"--help"});

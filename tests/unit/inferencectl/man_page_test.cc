@@ -6,6 +6,7 @@
 
 #include "inferencectl/exit_code.h"
 #include "inferencectl/option_table.h"
+#include "inferencectl/topics.h"
 
 namespace inference::ctl {
 namespace {
@@ -33,7 +34,14 @@ TEST_CASE("the man page has every verb, option, variable and exit code") {
                                  ? ".It " + spelled
                                  : std::string(".It Fl ") + option.letter + " , " + spelled;
     CHECK(Has(page, item));
-    if (!option.env.empty()) CHECK(Has(page, ".It Ev " + std::string(option.env)));
+  }
+  for (const Variable& variable : Variables()) {
+    CAPTURE(variable.name);
+    CHECK(Has(page, ".It Ev " + std::string(variable.name)));
+  }
+  for (const Topic& topic : Topics()) {
+    CAPTURE(topic.name);
+    CHECK(Has(page, std::string(topic.name)));
   }
   for (const ExitCodeRow& row : kExitCodes) {
     CHECK(Has(page, ".It " + std::to_string(static_cast<int>(row.code)) + "\n"));

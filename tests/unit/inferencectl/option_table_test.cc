@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "inferencectl/exit_code.h"
 #include "inferencectl/help.h"
+#include "inferencectl/topics.h"
 
 namespace inference::ctl {
 namespace {
@@ -82,8 +83,8 @@ TEST_CASE("help names every verb and option") {
 }
 
 TEST_CASE("help fits 80 columns") {
-  std::string all = ProgramHelp(false) + ProgramHelp(true) + TopicHelp("exit-codes") +
-                    TopicHelp("environment") + TopicHelp("formatting");
+  std::string all = ProgramHelp(false) + ProgramHelp(true);
+  for (const Topic& topic : Topics()) all += topic.text();
   for (const VerbRow& verb : Verbs()) all += VerbHelp(verb, false) + VerbHelp(verb, true);
   for (std::string_view line : base::SplitTrimmed(all, '\n')) {
     CAPTURE(line);
@@ -104,6 +105,41 @@ TEST_CASE("the description lists what the table has") {
   CHECK(options == expected);
 }
 
+TEST_CASE("every topic is a text and a table") {
+  std::set<std::string_view> names;
+  for (const Topic& topic : Topics()) {
+    CAPTURE(topic.name);
+    CHECK(names.insert(topic.name).second);
+    CHECK(FindVerb(topic.name) == nullptr);
+    CHECK(ProgramHelp(true).find("  " + std::string(topic.name)) != std::string::npos);
+    const std::string text = topic.text();
+    const Json rows = topic.json();
+    REQUIRE(rows.is_array());
+    REQUIRE_FALSE(rows.empty());
+    for (const Json& row : rows) {
+      const Json& first = row.begin().value();
+      const std::string value = first.is_string() ? first.get<std::string>() : first.dump();
+      CAPTURE(value);
+      CHECK(text.find(value) != std::string::npos);
+    }
+  }
+}
+
+TEST_CASE("the topic formatting has every format, and environment every variable of an option") {
+  const std::string formats = FindTopic("formatting")->text();
+  const std::string variables = FindTopic("environment")->text();
+  for (const OptionRow& option : Options()) {
+    if (!option.env.empty()) {
+      CHECK(variables.find("  " + std::string(option.env) + " ") != std::string::npos);
+    }
+    if (option.name != "output") continue;
+    for (std::string_view format : base::SplitTrimmed(option.choices, '|')) {
+      CAPTURE(format);
+      CHECK(formats.find("  " + std::string(format) + " ") != std::string::npos);
+    }
+  }
+}
+
 TEST_CASE("exit codes are those that scripts know") {
   CHECK(ExitCodeOf(Code::kNotFound) == ExitCode::kNo);
   CHECK(ExitCodeOf(Code::kInvalidArgument) == ExitCode::kBadInput);
@@ -112,7 +148,17 @@ TEST_CASE("exit codes are those that scripts know") {
   CHECK(ExitCodeOf(Code::kDeadlineExceeded) == ExitCode::kTimeout);
   CHECK(ExitCodeOf(Code::kInternal) == ExitCode::kInternal);
   std::set<int> seen;
-  for (const ExitCodeRow& row : kExitCodes) CHECK(seen.insert(static_cast<int>(row.code)).second);
+  for (const ExitCodeRow& row : kExitCodes) {
+    CHECK(seen.insert(static_cast<int>(row.code)).second);
+    CHECK(std::count(kPriority.begin(), kPriority.end(), row.code) == 1);
+    CHECK(Describe(row.code).name == row.name);
+  }
+  CHECK(kPriority.size() == kExitCodes.size());
+  CHECK(ExitCodeOf(Code::kAborted) == ExitCode::kRefused);
+  CHECK(FirstOf(ExitCode::kNo, ExitCode::kUnreachable) == ExitCode::kUnreachable);
+  CHECK(FirstOf(ExitCode::kUnreachable, ExitCode::kBadInput) == ExitCode::kUnreachable);
+  CHECK(FirstOf(ExitCode::kOk, ExitCode::kPending) == ExitCode::kPending);
+  CHECK(FirstOf(ExitCode::kUsage, ExitCode::kInternal) == ExitCode::kInternal);
 }
 
 }  // namespace
