@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "inferencectl/commands/commands.h"
+#include "inferencectl/completion.h"
 #include "inferencectl/envelope.h"
 #include "inferencectl/help.h"
 
@@ -13,7 +14,7 @@ namespace {
 
 bool WantsColor(const Arguments& args, const World& world) {
   const std::string& when = args.Text("color");
-  if (when != "auto") return when == "always";
+  if (args.Given("color") && when != "auto") return when == "always";
   auto is_set = [&](const char* name) {
     const char* value = world.environment(name);
     return value != nullptr && *value != '\0';
@@ -21,13 +22,14 @@ bool WantsColor(const Arguments& args, const World& world) {
   if (is_set("NO_COLOR")) return false;
   const char* force = world.environment("CLICOLOR_FORCE");
   if (force != nullptr && *force != '\0' && std::string_view(force) != "0") return true;
+  if (when != "auto") return when == "always";
   const char* terminal = world.environment("TERM");
   const bool dumb = terminal == nullptr || std::string_view(terminal) == "dumb";
   return world.out_is_terminal && !dumb;
 }
 
 bool IsMachineFormat(std::string_view format) {
-  return format == "json" || format == "jsonl";
+  return format == "json" || format == "jsonl" || format == "yaml";
 }
 
 int Fail(const Answer& answer, std::string_view format, World& world) {
@@ -39,8 +41,8 @@ int Fail(const Answer& answer, std::string_view format, World& world) {
                  "`inferencectl version` and `inferencectl status -o json` print\n";
   }
   if (IsMachineFormat(format)) {
-    world.out << ToText(ErrorDocument(answer.failure, answer.exit, world.clock.WallNow()),
-                        format == "jsonl");
+    const Json error = ErrorDocument(answer.failure, answer.exit, world.clock.WallNow());
+    world.out << (format == "yaml" ? ToYaml(error) : ToText(error, format == "jsonl"));
   }
   return static_cast<int>(answer.exit);
 }
@@ -51,19 +53,53 @@ int Finish(int code, World& world) {
   return static_cast<int>(FirstOf(static_cast<ExitCode>(code), ExitCode::kUnreachable));
 }
 
+/// The file named by --config or its variable; empty: those of the usual places.
+std::string OnlyConfigFile(const Arguments& args, const World& world) {
+  if (args.Given("config")) return args.Text("config");
+  const char* variable = world.environment("INFERENCECTL_CONFIG");
+  return variable == nullptr ? "" : variable;
+}
+
+/// Takes in configuration files and environment.
+Answer FillIn(Arguments& args, const World& world) {
+  Settings settings;
+  if (!args.verb().bare) {
+    auto read = ReadSettings(OnlyConfigFile(args, world), world.places);
+    if (!read) return {ExitCode::kBadInput, read.status()};
+    settings = std::move(*read);
+  }
+  if (Status status = args.Fill(world.environment, settings); !status.ok()) {
+    return {ExitCode::kUsage, std::move(status)};
+  }
+  if (!args.Switch("verbose")) return ExitCode::kOk;
+  for (const std::string& file : settings.files()) world.err << "configuration: " << file << "\n";
+  return ExitCode::kOk;
+}
+
 int Run(int argc, const char* const* argv, World& world) {
-  auto args = ParseArguments(argc, argv, world.environment);
+  if (argc > 1 && std::string_view(argv[1]) == kCompleteVerb) {
+    PrintCompletions(argc - 2, argv + 2, world);
+    return Finish(0, world);
+  }
+  auto args = ParseArguments(argc, argv);
   if (!args) {
     const std::string format = RequestedFormat(argc, argv, world.environment);
     return Finish(Fail({ExitCode::kUsage, args.status()}, format, world), world);
+  }
+  if (!args->Switch("help")) {
+    if (const Answer answer = FillIn(*args, world); !answer.failure.ok()) {
+      const std::string format = RequestedFormat(argc, argv, world.environment);
+      return Finish(Fail(answer, format, world), world);
+    }
   }
   Invocation invocation{world, *args, WantsColor(*args, world)};
   if (args->Switch("help")) {
     if (args->verb().name == "help" && !args->operands().empty()) {
       return Finish(static_cast<int>(RunHelp(invocation).exit), world);
     }
-    invocation.Print(args->verb().name == "help" ? ProgramHelp(args->short_help)
-                                                 : VerbHelp(args->verb(), args->short_help));
+    invocation.Print(args->verb().name == "help"
+                         ? ProgramHelp(args->short_help, world.program)
+                         : VerbHelp(args->verb(), args->short_help, world.program));
     return Finish(0, world);
   }
   const Answer answer = args->verb().run(invocation);

@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "base/text.h"
+#include "inferencectl/settings.h"
 #include "net/address.h"
 
 namespace inference::ctl {
@@ -136,26 +137,6 @@ Status CheckChoice(const OptionRow& option, const std::string& value) {
                DidYouMean(base::ClosestMatch(chosen, choices)));
 }
 
-Status CheckValue(const OptionRow& option, const std::string& value) {
-  if (!base::IsValidUtf8(value)) {
-    return Usage("the value of --" + std::string(option.name) + " is not valid UTF-8");
-  }
-  if (!option.choices.empty()) return CheckChoice(option, value);
-  if (option.argument == "ADDRESS") {
-    const auto where = net::ParseAddress(value);
-    if (!where || !where->is_unix()) {
-      return Usage("--" + std::string(option.name) + " " + Quoted(value) +
-                   " is not the address of a Unix socket; write unix:///absolute/path");
-    }
-  }
-  if (option.argument == "DURATION") {
-    if (auto parsed = ParseDuration(value); !parsed) {
-      return Usage("--" + std::string(option.name) + ": " + parsed.status().message());
-    }
-  }
-  return Status::Ok();
-}
-
 Status CheckOperands(const VerbRow& verb, const std::vector<std::string>& operands) {
   for (const std::string& operand : operands) {
     if (!base::IsValidUtf8(operand)) return Usage("an argument is not valid UTF-8");
@@ -188,17 +169,67 @@ bool AsksForShortHelp(int argc, const char* const* argv) {
 
 }  // namespace
 
+Status CheckValue(const OptionRow& option, const std::string& value) {
+  if (!base::IsValidUtf8(value)) {
+    return Usage("the value of --" + std::string(option.name) + " is not valid UTF-8");
+  }
+  if (!option.choices.empty()) return CheckChoice(option, value);
+  if (option.argument == "ADDRESS") {
+    const auto where = net::ParseAddress(value);
+    if (!where || !where->is_unix()) {
+      return Usage("--" + std::string(option.name) + " " + Quoted(value) +
+                   " is not the address of a Unix socket; write unix:///absolute/path");
+    }
+  }
+  if (option.argument == "DURATION") {
+    if (auto parsed = ParseDuration(value); !parsed) {
+      return Usage("--" + std::string(option.name) + ": " + parsed.status().message());
+    }
+  }
+  return Status::Ok();
+}
+
 const std::string& Arguments::Text(std::string_view option) const {
   static const std::string kEmpty;
   if (const auto given = values_.find(option); given != values_.end()) return given->second.back();
   const auto fallback = fallbacks_.find(option);
-  return fallback == fallbacks_.end() ? kEmpty : fallback->second;
+  return fallback == fallbacks_.end() ? kEmpty : fallback->second.values.back();
 }
 
 const std::vector<std::string>& Arguments::List(std::string_view option) const {
   static const std::vector<std::string> kEmpty;
-  const auto given = values_.find(option);
-  return given == values_.end() ? kEmpty : given->second;
+  if (const auto given = values_.find(option); given != values_.end()) return given->second;
+  const auto fallback = fallbacks_.find(option);
+  const bool from_file = fallback != fallbacks_.end() && fallback->second.from_file;
+  return from_file ? fallback->second.values : kEmpty;
+}
+
+std::string Arguments::Origin(std::string_view option) const {
+  if (Given(option)) return "--" + std::string(option);
+  const auto fallback = fallbacks_.find(option);
+  return fallback == fallbacks_.end() ? "default" : fallback->second.origin;
+}
+
+Status Arguments::Fill(const Environment& environment, const Settings& settings) {
+  for (const OptionRow& option : Options()) {
+    const std::string name(option.name);
+    if (!Takes(*verb_, option) || Given(name)) continue;
+    // A format that another verb has is not this verb's business.
+    auto fits = [&](const std::string& value) {
+      return name != "output" || CheckValue(option, value).ok();
+    };
+    const char* variable =
+        option.env.empty() ? nullptr : environment(std::string(option.env).c_str());
+    const Setting* setting = option.config.empty() ? nullptr : settings.Find(option.config);
+    if (variable != nullptr && *variable != '\0' && fits(variable)) {
+      const Status status = CheckValue(option, variable);
+      if (!status.ok()) return Usage(std::string(option.env) + ": " + status.message());
+      fallbacks_[name] = {{variable}, std::string(option.env)};
+    } else if (setting != nullptr && !setting->values.empty() && fits(setting->values.back())) {
+      fallbacks_[name] = {setting->values, setting->origin, true};
+    }
+  }
+  return Status::Ok();
 }
 
 std::chrono::milliseconds Arguments::Duration(std::string_view option) const {
@@ -245,8 +276,7 @@ std::string RequestedFormat(int argc, const char* const* argv, const Environment
   return format;
 }
 
-Result<Arguments> ParseArguments(int argc, const char* const* argv,
-                                 const Environment& environment) {
+Result<Arguments> ParseArguments(int argc, const char* const* argv) {
   Arguments out;
   Values values;
   CLI::App app;
@@ -286,22 +316,10 @@ Result<Arguments> ParseArguments(int argc, const char* const* argv,
   for (const OptionRow& option : Options()) {
     if (!Takes(*out.verb_, option)) continue;
     const std::string name(option.name);
-    const char* from_environment =
-        option.env.empty() ? nullptr : environment(std::string(option.env).c_str());
-    const bool use_environment = from_environment != nullptr && *from_environment != '\0';
-    out.fallbacks_[name] = use_environment ? from_environment : std::string(option.fallback);
+    out.fallbacks_[name] = {{std::string(option.fallback)}, "default"};
+    if (!out.Given(name)) continue;
     for (const std::string& value : out.List(name)) {
       if (Status status = CheckValue(option, value); !status.ok()) return status;
-    }
-    if (use_environment && !out.Given(name)) {
-      if (Status status = CheckValue(option, from_environment); !status.ok()) {
-        // A format that another verb has is not this verb's business.
-        if (name == "output") {
-          out.fallbacks_[name] = option.fallback;
-        } else {
-          return Usage(std::string(option.env) + ": " + status.message());
-        }
-      }
     }
   }
   if (!out.Given("help")) {

@@ -228,13 +228,13 @@ void SortEndpoints(const std::string& column, ListEndpointsResponse& list) {
 
 void PrintEndpoints(const Invocation& run, const ListEndpointsResponse& list, bool headers) {
   const std::string& format = run.format();
-  if (format == "json") {
+  if (run.WantsDocument()) {
     Json out = Envelope("EndpointList", run.world.clock.WallNow(), run.Server());
     out["generation"] = list.generation();
     out["items"] = Json::array();
     for (const Endpoint& e : list.endpoints()) out["items"].push_back(EndpointJson(e));
     out["warnings"] = Json::array();
-    run.Print(ToText(out));
+    run.PrintDocument(out);
   } else if (format == "jsonl") {
     for (const Endpoint& e : list.endpoints()) {
       Json out{{"apiVersion", kOutputVersion}, {"kind", "Endpoint"}};

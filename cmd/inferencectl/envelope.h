@@ -26,4 +26,8 @@ Json ErrorDocument(const Status& status, ExitCode exit, base::WallTime now);
 /// UTF-8 are replaced.
 std::string ToText(const Json& json, bool compact = false);
 
+/// The same as YAML 1.2, in block style. Strings that a reader could take for something else are
+/// quoted.
+std::string ToYaml(const Json& json);
+
 }  // namespace inference::ctl

@@ -34,6 +34,7 @@ std::string OptionLines(const OptionRow& option, bool brief) {
   }
   if (!option.fallback.empty()) doc += ". Default " + std::string(option.fallback);
   if (!option.env.empty()) doc += ". Environment " + std::string(option.env);
+  if (!option.config.empty()) doc += ". Configuration " + std::string(option.config);
   return "  " + Spelling(option) + "\n" + std::string(kIndent, ' ') +
          Wrapped(doc + ".", kIndent, kIndent);
 }
@@ -75,10 +76,11 @@ std::string AliasText(const VerbRow& verb) {
 
 }  // namespace
 
-std::string ProgramHelp(bool brief) {
+std::string ProgramHelp(bool brief, std::string_view program) {
   std::string out =
       "inferencectl: look at an inference endpoint picker, and ask it why\n\n"
-      "Usage: inferencectl VERB [OPTION...]\n";
+      "Usage: " +
+      std::string(program) + " VERB [OPTION...]\n";
   std::string_view title;
   for (const VerbGroup& group : Groups()) {
     if (group.verbs.empty()) continue;
@@ -96,10 +98,10 @@ std::string ProgramHelp(bool brief) {
   return out + "\nMore: inferencectl help VERB, inferencectl help TOPIC\n";
 }
 
-std::string VerbHelp(const VerbRow& verb, bool brief) {
+std::string VerbHelp(const VerbRow& verb, bool brief, std::string_view program) {
   std::string out =
-      fmt::format("inferencectl {}: {}\n\nUsage: inferencectl {}{}{} [OPTION...]\n", verb.name,
-                  verb.summary, verb.name, verb.operands.empty() ? "" : " ", verb.operands);
+      fmt::format("inferencectl {}: {}\n\nUsage: {} {}{}{} [OPTION...]\n", verb.name, verb.summary,
+                  program, verb.name, verb.operands.empty() ? "" : " ", verb.operands);
   if (!brief) out += "\n" + Wrapped(verb.description, 0, 0);
   if (!brief && !verb.aliases.empty()) out += "Also called " + AliasText(verb) + ".\n";
   out += OptionSection("Options", brief, /*own=*/true, &verb);
@@ -108,13 +110,13 @@ std::string VerbHelp(const VerbRow& verb, bool brief) {
   return out + "\nExamples:\n" + Indented(verb.examples) + ExitSection(verb);
 }
 
-std::string ParentHelp(std::string_view parent) {
+std::string ParentHelp(std::string_view parent, std::string_view program) {
   std::string out;
   for (const VerbRow* verb : VerbsUnder(parent)) {
     out += fmt::format("  {:<18}{}\n", verb->name, verb->summary);
   }
   return out.empty() ? out
-                     : fmt::format("Usage: inferencectl {} VERB [OPTION...]\n\n", parent) + out;
+                     : fmt::format("Usage: {} {} VERB [OPTION...]\n\n", program, parent) + out;
 }
 
 namespace {
@@ -139,6 +141,7 @@ Json DescribeCommandLine() {
     if (!option.argument.empty()) out["argument"] = option.argument;
     if (!option.fallback.empty()) out["default"] = option.fallback;
     if (!option.env.empty()) out["environment"] = option.env;
+    if (!option.config.empty()) out["config"] = option.config;
     if (!option.choices.empty()) out["choices"] = base::SplitTrimmed(option.choices, '|');
     out["repeatable"] = option.repeatable;
     out["doc"] = option.doc;

@@ -9,7 +9,9 @@
 #include "base/clock.h"
 #include "inference/result.h"
 #include "inferencectl/arguments.h"
+#include "inferencectl/envelope.h"
 #include "inferencectl/exit_code.h"
+#include "inferencectl/settings.h"
 
 namespace inference::ctl {
 
@@ -26,6 +28,9 @@ struct Answer {
   Answer(ExitCode code, Status status) : exit(code), failure(std::move(status)) {}
 };
 
+/// The daemon's address where nobody says otherwise.
+std::string UsualServer(const Environment& environment);
+
 /// The world of one run; tests give their own.
 struct World {
   std::ostream& out;
@@ -34,6 +39,8 @@ struct World {
   Environment environment;
   const base::Clock& clock;
   bool out_is_terminal = false;
+  SettingsPlaces places = {};
+  std::string program = "inferencectl";  // as it was called
 };
 
 /// One run of a verb.
@@ -45,8 +52,13 @@ struct Invocation {
   /// What standard output is to hold; empty when all goes to files.
   std::string format() const;
   void Print(std::string_view text) const { world.out << text; }
+  bool WantsDocument() const { return format() == "json" || format() == "yaml"; }
+  /// As JSON, or as YAML when that was asked for.
+  void PrintDocument(const Json& document) const;
   /// For people; silent with --quiet.
   void Remark(std::string_view text) const;
+  /// For people who asked for it with --verbose.
+  void Detail(std::string_view text) const;
   /// The daemon's address: option, environment, or where it is usually.
   std::string Server() const;
   Result<std::unique_ptr<admin::AdminClient>> Connect() const;

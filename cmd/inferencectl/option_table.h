@@ -17,13 +17,14 @@ struct Answer;
 enum class Words {
   kNothing,
   kFiles,             // files and folders
+  kServers,           // admin addresses of daemons on this host
   kPools,             // "namespace/name" of the daemon's pools
   kEndpoints,         // names of the daemon's endpoints
-  kModels,            // names that the daemon's endpoints serve
   kResourceAndNames,  // pools or endpoints, then their names
   kKinds,             // kinds of manifests
   kExplained,         // kinds, their fields, codes
   kTopics,            // verbs and help topics
+  kShells,            // that there is a completion for
 };
 
 struct OptionRow {
@@ -33,6 +34,7 @@ struct OptionRow {
   std::string_view argument = {};  // what follows, in capitals; empty: a switch
   std::string_view fallback = {};  // the default, as text; empty: none
   std::string_view env = {};       // a variable that replaces the default; empty: none
+  std::string_view config = {};    // its place in configuration files, "lint.failOn"; empty: none
   std::string_view choices = {};   // "a|b|c"; empty: free
   bool repeatable = false;
   Words words = Words::kNothing;  // that the argument may be
@@ -52,6 +54,7 @@ struct VerbRow {
   /// errors and signals go without saying.
   std::string_view exits = {};
   std::string_view aliases = {};  // other names, separated by '|'
+  bool bare = false;              // works whatever the configuration files say, and reads none
   Answer (*run)(Invocation&) = nullptr;
 };
 

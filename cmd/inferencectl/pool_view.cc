@@ -113,13 +113,13 @@ Json PoolJson(const Pool& pool) {
 
 void PrintPools(const Invocation& run, const admin::v1::ListPoolsResponse& list) {
   const std::string& format = run.format();
-  if (format == "json") {
+  if (run.WantsDocument()) {
     Json out = Envelope("PoolList", run.world.clock.WallNow(), run.Server());
     out["generation"] = list.generation();
     out["items"] = Json::array();
     for (const Pool& pool : list.pools()) out["items"].push_back(PoolJson(pool));
     out["warnings"] = Json::array();
-    run.Print(ToText(out));
+    run.PrintDocument(out);
   } else if (format == "jsonl") {
     for (const Pool& pool : list.pools()) {
       Json out{{"apiVersion", kOutputVersion}, {"kind", "Pool"}};

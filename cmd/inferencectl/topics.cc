@@ -54,6 +54,7 @@ constexpr std::array kFormats{
     FormatRow{"json",
               "one document: apiVersion cli.inferenced.dev/v1, kind, metadata, and `items` or "
               "`item`; a failure is a document too, of kind Error"},
+    FormatRow{"yaml", "the same document as YAML"},
     FormatRow{"jsonl", "one object per line, the form for --watch"},
     FormatRow{"name", "one name per line, as endpoint/NAME or pool/NAMESPACE/NAME"},
     FormatRow{"short", "findings as file:line:column: level: message, as compilers print"},
@@ -143,6 +144,9 @@ std::span<const Variable> Variables() {
                 {"CLICOLOR_FORCE", "when not empty and not 0: colours in a pipe too"},
                 {"TERM", "dumb: no colours, no redrawing"},
                 {"GITHUB_ACTIONS", "true: validate adds annotations, when no format is asked for"},
+                {"XDG_CONFIG_HOME", "folder of inferencectl/config.yaml; by default ~/.config"},
+                {"XDG_CACHE_HOME",
+                 "folder of inferencectl/ with names for completion; by default ~/.cache"},
                 {"XDG_RUNTIME_DIR", "where a daemon without root has its socket"}});
     return all;
   }();

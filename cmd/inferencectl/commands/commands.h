@@ -13,6 +13,8 @@ Answer RunWhy(Invocation& run);
 Answer RunValidate(Invocation& run);
 Answer RunExplain(Invocation& run);
 Answer RunSchema(Invocation& run);
+Answer RunConfigShow(Invocation& run);
+Answer RunCompletion(Invocation& run);
 Answer RunVersion(Invocation& run);
 Answer RunHelp(Invocation& run);
 

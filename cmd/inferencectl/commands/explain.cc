@@ -52,11 +52,11 @@ Json CodeJson(const codes::CodeInfo& info) {
 }
 
 Answer ExplainCodes(Invocation& run) {
-  if (run.format() == "json") {
+  if (run.WantsDocument()) {
     Json out = Envelope("DiagnosticCodeList", run.world.clock.WallNow());
     out["items"] = Json::array();
     for (const codes::CodeInfo& info : codes::All()) out["items"].push_back(CodeJson(info));
-    run.Print(ToText(out));
+    run.PrintDocument(out);
     return ExitCode::kOk;
   }
   for (const codes::CodeInfo& info : codes::All()) {
@@ -79,10 +79,10 @@ Answer ExplainCode(Invocation& run, const std::string& topic) {
     return Status(Code::kNotFound, "no code '" + base::Printable(topic) +
                                        "'; inferencectl explain codes lists them");
   }
-  if (run.format() == "json") {
+  if (run.WantsDocument()) {
     Json out = Envelope("DiagnosticCode", run.world.clock.WallNow());
     out["item"] = CodeJson(*info);
-    run.Print(ToText(out));
+    run.PrintDocument(out);
   } else {
     run.Print(CodeText(*info));
   }
@@ -108,7 +108,7 @@ Answer ExplainKind(Invocation& run, const std::string& topic) {
   if (!kind.ok()) return kind.status();
   const Result<std::string> text = schema::Explain(**kind, path, *depth, kWidth);
   if (!text.ok()) return text.status();
-  if (run.format() == "json") {
+  if (run.WantsDocument()) {
     Json out = Envelope("Explanation", run.world.clock.WallNow());
     out["item"] = {
         {"apiVersion", (*kind)->api_version},
@@ -116,7 +116,7 @@ Answer ExplainKind(Invocation& run, const std::string& topic) {
         {"path", path},
         {"description", path.empty() ? (*kind)->doc : schema::FindField(**kind, path)->doc},
         {"schema", Json::parse(schema::JsonSchemaOf(**kind, path))}};
-    run.Print(ToText(out));
+    run.PrintDocument(out);
   } else {
     run.Print(*text);
   }

@@ -135,9 +135,10 @@ Answer WatchEndpoints(const Invocation& run, admin::AdminClient& client,
 
 Answer GetEndpoints(const Invocation& run, const std::vector<std::string>& names) {
   const bool watch = run.args.Switch("watch");
-  if (watch && run.format() == "json") {
+  if (watch && run.WantsDocument()) {
     return {ExitCode::kUsage,
-            Status(Code::kInvalidArgument, "-o json is one document; with --watch use -o jsonl")};
+            Status(Code::kInvalidArgument,
+                   "-o " + run.format() + " is one document; with --watch use -o jsonl")};
   }
   const auto interval = run.args.Duration("interval").count();
   if (interval < 100 || interval > 60'000) {

@@ -29,7 +29,7 @@ Answer PrintJson(Invocation& run, const std::string& name) {
   if (name.empty()) {
     Json out = Envelope("CommandLine", run.world.clock.WallNow());
     out["item"] = DescribeCommandLine();
-    run.Print(ToText(out));
+    run.PrintDocument(out);
     return ExitCode::kOk;
   }
   const Topic* topic = FindTopic(name);
@@ -43,7 +43,7 @@ Answer PrintJson(Invocation& run, const std::string& name) {
   }
   Json out = Envelope(topic->json_kind, run.world.clock.WallNow());
   out["items"] = topic->json();
-  run.Print(ToText(out));
+  run.PrintDocument(out);
   return ExitCode::kOk;
 }
 
@@ -52,14 +52,14 @@ Answer PrintJson(Invocation& run, const std::string& name) {
 Answer RunHelp(Invocation& run) {
   std::string name;
   for (const std::string& word : run.args.operands()) name += (name.empty() ? "" : " ") + word;
-  if (run.format() == "json") return PrintJson(run, name);
+  if (run.WantsDocument()) return PrintJson(run, name);
   if (name.empty()) {
-    run.Print(ProgramHelp(/*brief=*/false));
+    run.Print(ProgramHelp(/*brief=*/false, run.world.program));
   } else if (const VerbRow* verb = FindVerb(name)) {
-    run.Print(VerbHelp(*verb, /*brief=*/false));
+    run.Print(VerbHelp(*verb, /*brief=*/false, run.world.program));
   } else if (const Topic* topic = FindTopic(name)) {
     run.Print(topic->text());
-  } else if (const std::string text = ParentHelp(name); !text.empty()) {
+  } else if (const std::string text = ParentHelp(name, run.world.program); !text.empty()) {
     run.Print(text);
   } else {
     return {ExitCode::kUsage, UnknownTopic(name)};

@@ -190,10 +190,10 @@ Answer RunPick(Invocation& run) {
     return {ExitCode::kBadInput, pick.status()};
   }
   if (!pick) return pick.status();
-  if (run.format() == "json") {
+  if (run.WantsDocument()) {
     Json out = Envelope("Pick", run.world.clock.WallNow(), run.Server());
     out["item"] = PickJson(*pick);
-    run.Print(ToText(out));
+    run.PrintDocument(out);
   } else {
     PrintPick(run, *pick);
   }

@@ -148,10 +148,10 @@ Answer RunStatus(Invocation& run) {
   if (!client) return client.status();
   auto status = (*client)->GetStatus();
   if (!status) return status.status();
-  if (run.format() == "json") {
+  if (run.WantsDocument()) {
     Json out = Envelope("Status", run.world.clock.WallNow(), run.Server());
     out["item"] = StatusJson(*status);
-    run.Print(ToText(out));
+    run.PrintDocument(out);
   } else {
     PrintStatus(run, *status);
   }

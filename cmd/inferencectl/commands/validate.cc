@@ -1,8 +1,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <filesystem>
-#include <fstream>
 #include <map>
 #include <set>
 
@@ -14,6 +12,7 @@
 #include "inferencectl/format.h"
 #include "inferencectl/invocation.h"
 #include "inferencectl/reports/reports.h"
+#include "inferencectl/whole_file.h"
 #include "manifest/lint/lint.h"
 #include "manifest/reader.h"
 #include "scheduling/scheduler.h"
@@ -99,20 +98,6 @@ std::string ReportIn(std::string_view format, const Judged& judged, bool color,
   return TextOf(judged, color);
 }
 
-// Whole or not at all: nobody uploads half a report.
-Status WriteFile(const std::string& path, const std::string& text) {
-  const std::string draft = path + ".tmp~";
-  std::ofstream out(draft, std::ios::binary | std::ios::trunc);
-  out << text;
-  out.close();
-  std::error_code error;
-  if (out.good()) std::filesystem::rename(draft, path, error);
-  if (out.good() && !error) return Status::Ok();
-  std::error_code ignored;
-  std::filesystem::remove(draft, ignored);
-  return {Code::kUnavailable, "cannot write " + base::Printable(path)};
-}
-
 // The formats that were asked for; a file's name behind '='. One at most for standard output.
 Result<std::vector<std::pair<std::string, std::string>>> OutputsOf(const Invocation& run) {
   std::vector<std::pair<std::string, std::string>> outputs;
@@ -171,7 +156,7 @@ Answer RunValidate(Invocation& run) {
         ReportIn(format, judged, run.color && path.empty(), run.world.clock.WallNow());
     if (path.empty()) {
       run.Print(text);
-    } else if (const Status written = WriteFile(path, text); !written.ok()) {
+    } else if (const Status written = WriteWhole(path, text); !written.ok()) {
       return {ExitCode::kUnreachable, written};
     }
   }

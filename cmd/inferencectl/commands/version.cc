@@ -7,10 +7,10 @@
 namespace inference::ctl {
 
 Answer RunVersion(Invocation& run) {
-  if (run.format() == "json") {
+  if (run.WantsDocument()) {
     Json out = Envelope("Version", run.world.clock.WallNow());
     out["item"] = {{"version", INFERENCE_VERSION}, {"adminApi", "inference.admin.v1"}};
-    run.Print(ToText(out));
+    run.PrintDocument(out);
   } else {
     run.Print("inferencectl " INFERENCE_VERSION "\n");
   }

@@ -180,10 +180,10 @@ Answer RunWhy(Invocation& run) {
   if (!client) return client.status();
   auto why = (*client)->Why(run.args.operands().front());
   if (!why) return why.status();
-  if (run.format() == "json") {
+  if (run.WantsDocument()) {
     Json out = Envelope("Decision", run.world.clock.WallNow(), run.Server());
     out["item"] = WhyJson(*why);
-    run.Print(ToText(out));
+    run.PrintDocument(out);
     return ExitCode::kOk;
   }
   PrintDecision(run, *why);

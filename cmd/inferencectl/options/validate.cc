@@ -50,11 +50,13 @@ constexpr std::array kOptions{
               .name = "fail-on",
               .argument = "LEVEL",
               .fallback = "error",
+              .config = "lint.failOn",
               .choices = "error|warning",
               .doc = "the least level that makes the exit code 1"},
     OptionRow{.verbs = "validate",
               .name = "gie-version",
               .argument = "RELEASE",
+              .config = "lint.gieVersion",
               .doc = "release of the inference extension in use, as 1.3; fields that it doesn't "
                      "have are errors"},
     OptionRow{

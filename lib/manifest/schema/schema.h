@@ -102,5 +102,6 @@ std::span<const Kind> GatewayKinds();
 std::span<const Kind> WorkloadKinds();
 std::span<const Kind> OurKinds();
 std::span<const Kind> ConfigurationKinds();
+std::span<const Kind> CommandLineKinds();
 
 }  // namespace inference::manifest::schema

@@ -25,16 +25,21 @@ struct Outcome {
   std::string out, err;
 };
 
-Outcome Run(std::vector<const char*> words, std::map<std::string, std::string> environment = {}) {
+Outcome Run(std::vector<const char*> words, std::map<std::string, std::string> environment = {},
+            const SettingsPlaces& places = {"", "", ""}) {
   std::ostringstream out, err;
   std::istringstream in;
   FixedClock clock;
-  World world{out, err, in,
+  World world{out,
+              err,
+              in,
               [&](const char* name) -> const char* {
                 const auto found = environment.find(name);
                 return found == environment.end() ? nullptr : found->second.c_str();
               },
-              clock};
+              clock,
+              false,
+              places};
   words.insert(words.begin(), "inferencectl");
   const int code = RunApp(static_cast<int>(words.size()), words.data(), world);
   return {code, out.str(), err.str()};
@@ -82,7 +87,7 @@ TEST_CASE("wrong command lines are told in one line, with what was meant, and 2"
       {{"get", "endpoints", "--watchh"}, "did you mean \"--watch\"?"},
       {{"status", "--pool", "x"}, "unknown option \"--pool\" for status"},
       {{"status", "extra"}, "unexpected argument \"extra\" for status"},
-      {{"status", "-o", "jsn"}, "is not one of table, json; did you mean \"json\"?"},
+      {{"status", "-o", "jsn"}, "is not one of table, json, yaml; did you mean \"json\"?"},
       {{"status", "--timeout", "5"}, "is not a duration"},
       {{"status", "--timeout", "0s"}, "\"0s\" is too short; 1ms is the least"},
       {{"status", "--timeout", "99999h"}, "\"99999h\" is too long"},
@@ -176,7 +181,7 @@ TEST_CASE("help is short or long, before or after the verb") {
   CHECK(Run({"get", "-h"}).out.size() < Run({"get", "--help"}).out.size());
   CHECK(Run({"help", "exit-codes"}).out.find("  70") != std::string::npos);
   CHECK(Run({"help", "environment"}).out.find("INFERENCECTL_SERVER") != std::string::npos);
-  CHECK(Json::parse(Run({"help", "-o", "json"}).out)["item"]["verbs"].size() == 9);
+  CHECK(Json::parse(Run({"help", "-o", "json"}).out)["item"]["verbs"].size() == Verbs().size());
   CHECK(Json::parse(Run({"help", "exit-codes", "-o", "json"}).out)["items"][0]["code"] == 0);
 }
 
@@ -315,6 +320,138 @@ TEST_CASE("global options stand before or after the verb, and beat the environme
   CHECK(Run({"status"}, {{"INFERENCECTL_SERVER", "unix:///c/d"}}).err.find("unix:///c/d") !=
         std::string::npos);
   CHECK(Run({"status"}, {{"INFERENCECTL_TIMEOUT", "soon"}}).code == 2);
+}
+
+TEST_CASE("settings: the command line, the environment, the project, the user, the host") {
+  const Folder folder;
+  const std::string head = "apiVersion: inferenced.dev/v1alpha1\nkind: InferencectlConfig\n";
+  SettingsPlaces places{folder.path + "/project.yaml", folder.path + "/user.yaml",
+                        folder.path + "/system.yaml"};
+  auto value = [&](const std::string& key, std::vector<const char*> words = {},
+                   std::map<std::string, std::string> environment = {}) {
+    words.insert(words.begin(), {"config", "show", "--origin", "-o", "json"});
+    const Outcome shown = Run(words, environment, places);
+    CAPTURE(shown.err, shown.out);
+    REQUIRE(shown.code == 0);
+    const Json document = Json::parse(shown.out);
+    for (const Json& item : document["items"]) {
+      if (item["key"] == key)
+        return item["value"].get<std::string>() + " " + item["origin"].get<std::string>();
+    }
+    return std::string("missing");
+  };
+  CHECK(value("timeout") == "10s default");
+  folder.Write("system.yaml", head + "timeout: 3s\nlint: {failOn: warning, gieVersion: '1.1'}\n");
+  CHECK(value("timeout") == "3s " + places.system + ":3:10");
+  CHECK(value("lint.failOn") == "warning " + places.system + ":4:16");
+  folder.Write("user.yaml", head + "timeout: 4s\nserver: unix:///u.sock\n");
+  CHECK(value("timeout") == "4s " + places.user + ":3:10");
+  CHECK(value("server") == "unix:///u.sock " + places.user + ":4:9");
+  folder.Write("project.yaml", head + "lint:\n  gieVersion: \"1.3\"\n");
+  CHECK(value("lint.gieVersion") == "1.3 " + places.project + ":4:15");
+  CHECK(value("lint.failOn") == "warning " + places.system + ":4:16");  // not said nearer
+  CHECK(value("timeout", {}, {{"INFERENCECTL_TIMEOUT", "5s"}}) == "5s INFERENCECTL_TIMEOUT");
+  CHECK(value("timeout", {"--timeout", "6s"}, {{"INFERENCECTL_TIMEOUT", "5s"}}) == "6s --timeout");
+  const std::string own = folder.Write("own.yaml", head + "timeout: 7s\n");
+  CHECK(value("timeout", {"--config", own.c_str()}) == "7s " + own + ":3:10");
+  CHECK(value("lint.gieVersion", {}, {{"INFERENCECTL_CONFIG", own}}) == " default");
+  CHECK(value("timeout", {"--config", "/dev/null"}) == "10s default");
+  // They are acted on.
+  const std::string pool = folder.Write("pool.yaml", std::string(kPool) + "---\n" + kSet);
+  const std::string set = folder.Write("set.yaml", std::string(kPool));
+  CHECK(Run({"validate", "-f", set.c_str()}, {}, places).code == 1);  // a warning, and failOn
+  CHECK(Run({"validate", "-f", set.c_str(), "--fail-on", "error"}, {}, places).code == 0);
+  CHECK(Run({"validate", "-f", set.c_str(), "--config", "/dev/null"}).code == 0);
+  const Outcome verbose = Run({"status", "-v"}, {}, places);
+  CHECK(verbose.err.find("configuration: " + places.project + "\nconfiguration: " + places.user) ==
+        0);
+  CHECK(verbose.err.find("daemon: unix:///u.sock (" + places.user + ":4:9)\n") !=
+        std::string::npos);
+}
+
+TEST_CASE("settings: a repository can't redirect the tool; mistakes have a position, and 3") {
+  const Folder folder;
+  const std::string head = "apiVersion: inferenced.dev/v1alpha1\nkind: InferencectlConfig\n";
+  struct Case {
+    const char* file;
+    std::string text;
+    const char* says;
+  };
+  const std::vector<Case> cases{
+      {"project", "server: unix:///evil\n",
+       "project.yaml:3:1: error: server can't be set by a project's file"},
+      {"project", "lint: {}\ntimeout: 1s\n", "project.yaml:4:1: error: timeout can't be set"},
+      {"user", "serfer: unix:///x\n", "did you mean 'server'"},
+      {"user", "lint: {failon: error}\n", "user.yaml:3:8: error: "},
+      {"user", "lint: {failOn: never}\n", "user.yaml:3:16: error: "},
+      {"user", "server: localhost\n",
+       "user.yaml:3:9: error: --server \"localhost\" is not the address"},
+      {"user", "timeout: soon\n", "user.yaml:3:10: error: "},
+      {"user", "server: [\n", "user.yaml:"},
+      {"user", "---\nlint: {}\n", "error: only one InferencectlConfig is expected"},
+  };
+  for (const Case& c : cases) {
+    CAPTURE(c.file, c.text);
+    const std::string path = folder.Write(std::string(c.file) + ".yaml", head + c.text);
+    SettingsPlaces places{folder.path + "/project.yaml", folder.path + "/user.yaml", ""};
+    const Outcome outcome = Run({"validate", "-f", path.c_str()}, {}, places);
+    CAPTURE(outcome.err);
+    CHECK(outcome.code == 3);
+    CHECK(outcome.err.find(c.says) != std::string::npos);
+    CHECK(outcome.out.empty());
+    const Outcome json = Run({"get", "pools", "-o", "json"}, {}, places);
+    CHECK(json.code == 3);
+    CHECK(Json::parse(json.out)["exitCode"] == 3);
+    CHECK(Run({"help"}, {}, places).code == 0);
+    CHECK(Run({"version"}, {}, places).code == 0);
+    CHECK(Run({"get", "--help"}, {}, places).code == 0);
+    std::filesystem::remove(path);
+  }
+  const Outcome absent = Run({"status", "--config", "/nowhere/c.yaml"});
+  CHECK(absent.code == 3);
+  CHECK(absent.err.find("/nowhere/c.yaml") != std::string::npos);
+}
+
+TEST_CASE("colours: the option, NO_COLOR, CLICOLOR_FORCE, the file, the terminal") {
+  const Folder folder;
+  const std::string file =
+      folder.Write("bad.yaml", "apiVersion: inference.networking.k8s.io/v1\nkind: InferencePool\n");
+  const std::string head = "apiVersion: inferenced.dev/v1alpha1\nkind: InferencectlConfig\n";
+  const std::string always = folder.Write("always.yaml", head + "color: always\n");
+  auto colored = [&](std::vector<const char*> words,
+                     std::map<std::string, std::string> environment) {
+    words.insert(words.begin(), {"validate", "-f", file.c_str()});
+    const Outcome outcome = Run(words, environment, {"", "", ""});
+    REQUIRE(outcome.code == 1);
+    return outcome.out.find('\x1b') != std::string::npos;
+  };
+  CHECK_FALSE(colored({}, {}));
+  CHECK(colored({"--color", "always"}, {{"NO_COLOR", "1"}}));
+  CHECK(colored({}, {{"CLICOLOR_FORCE", "1"}}));
+  CHECK_FALSE(colored({}, {{"CLICOLOR_FORCE", "0"}}));
+  CHECK_FALSE(colored({}, {{"CLICOLOR_FORCE", "1"}, {"NO_COLOR", "1"}}));
+  CHECK_FALSE(colored({"--color", "never"}, {{"CLICOLOR_FORCE", "1"}}));
+  CHECK(colored({"--config", always.c_str()}, {}));
+  CHECK_FALSE(colored({"--config", always.c_str()}, {{"NO_COLOR", "1"}}));
+}
+
+TEST_CASE("yaml is the same document") {
+  CHECK(Run({"help", "exit-codes", "-o", "yaml"}).out.find("    name: bad-input\n") !=
+        std::string::npos);
+  const Outcome failed = Run({"get", "pools", "--server", "unix:///nowhere", "-o", "yaml"});
+  CHECK(failed.code == 4);
+  CHECK(failed.out.find("kind: Error\n") != std::string::npos);
+  CHECK(failed.out.find("exitCode: 4\n") != std::string::npos);
+  CHECK(ToYaml({{"a", "yes"},
+                {"b", "1"},
+                {"c", 1},
+                {"d", nullptr},
+                {"e", "x y\n\x01"},
+                {"f", Json::array()},
+                {"g", Json::object()},
+                {"h", {1.5, true}}}) ==
+        "a: \"yes\"\nb: \"1\"\nc: 1\nd: ~\ne: \"x y\\n\\x01\"\nf: []\ng: {}\nh:\n  - 1.5\n  - "
+        "true\n");
 }
 
 TEST_CASE("validate: good files") {

@@ -8,6 +8,7 @@
 #include "inferencectl/exit_code.h"
 #include "inferencectl/help.h"
 #include "inferencectl/topics.h"
+#include "manifest/schema/schema.h"
 
 namespace inference::ctl {
 namespace {
@@ -136,6 +137,30 @@ TEST_CASE("the topic formatting has every format, and environment every variable
     for (std::string_view format : base::SplitTrimmed(option.choices, '|')) {
       CAPTURE(format);
       CHECK(formats.find("  " + std::string(format) + " ") != std::string::npos);
+    }
+  }
+}
+
+TEST_CASE("options and the schema of configuration files agree") {
+  namespace schema = manifest::schema;
+  const schema::Kind* kind = schema::FindKind("inferenced.dev/v1alpha1", "InferencectlConfig");
+  REQUIRE(kind != nullptr);
+  std::set<std::string_view> read;
+  for (const OptionRow& option : Options()) {
+    if (option.config.empty()) continue;
+    CAPTURE(option.name);
+    read.insert(option.config);
+    const schema::Field* field = schema::FindField(*kind, option.config);
+    REQUIRE(field != nullptr);
+    if (option.name != "output") CHECK(field->def == option.fallback);
+  }
+  for (const schema::Field& field : kind->fields) {
+    CAPTURE(field.name);
+    if (field.fields.empty()) CHECK(read.count(field.name) == 1);
+    for (const schema::Field& inner : field.fields) {
+      CHECK(std::count_if(read.begin(), read.end(), [&](std::string_view key) {
+              return key == std::string(field.name) + "." + std::string(inner.name);
+            }) == 1);
     }
   }
 }
