@@ -1,12 +1,15 @@
 """Servers whose metrics look well while requests fail there: the gateway tells."""
 
+import contextlib
+import socket
 import uuid
 
 import pytest
 from harness import envoy
 from harness.clients import connect
+from harness.model_server import ModelServer
 from harness.openai import CHAT, JSON, chat
-from harness.process import wait_until
+from harness.process import free_port, wait_until
 
 
 def no_retries(bootstrap):
@@ -66,3 +69,53 @@ def test_clients_that_leave_do_not_count_against_a_server(make_stack):
     stack.loop.run(leave())
     assert one_request(stack)[0] == 200
     assert {e["state"] for e in stack.daemon.listed().values()} == {"Ready"}
+
+
+@contextlib.contextmanager
+def refusing():
+    """A port where nobody listens."""
+    yield free_port()
+
+
+@contextlib.contextmanager
+def silent():
+    """A port whose queue of connections is full: the kernel answers no more."""
+    with contextlib.ExitStack() as sockets:
+        listener = sockets.enter_context(socket.socket())
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        while True:
+            client = sockets.enter_context(socket.socket())
+            client.settimeout(0.2)
+            try:
+                client.connect(listener.getsockname())
+            except TimeoutError:
+                break
+        yield listener.getsockname()[1]
+
+
+@pytest.mark.parametrize("port, fault", [(refusing, "connections fail"), (silent, "connections time out")])
+def test_a_server_that_takes_no_connections_is_shunned_though_its_metrics_are_well(
+        make_stack, loop, port, fault):
+    def edit(bootstrap):
+        no_retries(bootstrap)
+        for cluster in bootstrap["static_resources"]["clusters"]:
+            cluster["connect_timeout"] = "0.3s"
+
+    good = ModelServer(loop, "good")
+    with port() as bad:
+        stack = make_stack("full-duplex", edit=edit,
+                           endpoints={"good": good.address, "bad": f"127.0.0.1:{bad}"},
+                           config={"scrape": {"port": good.port}})
+        wait_until(lambda: {e["state"] for e in stack.daemon.listed().values()} == {"Ready"},
+                   "both are scraped")
+        for _ in range(40):
+            status, picked = one_request(stack)
+            assert status == (200 if picked == "good" else 503)
+            if listed(stack, "bad")["state"] == "Unreachable":
+                break
+        error = listed(stack, "bad")["scrape"]["lastError"]
+        assert error == f"unreachable: the gateway reports that {fault}"
+        assert [one_request(stack) for _ in range(3)] == [(200, "good")] * 3
+        stack.close()
+    good.die()
