@@ -17,6 +17,7 @@ struct CodeInfo {
   std::string_view title;      // one line, lower case
   std::string_view why;        // what happens if nothing is done
   std::string_view bad, good;  // examples, parts of a manifest; may be empty
+  std::string_view by;         // what reports it, if not `inferencectl validate`; else empty
   bool retired;                // no longer reported; never used for anything else
 };
 

@@ -5,7 +5,9 @@
 #include <cctype>
 #include <cstdio>
 #include <fstream>
+#include <iterator>
 #include <set>
+#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -13,7 +15,7 @@
 namespace {
 
 struct Row {
-  std::string code, name, level, title, why, bad, good;
+  std::string code, name, level, title, why, bad, good, by;
   bool retired = false;
 };
 
@@ -43,10 +45,11 @@ std::vector<Row> ReadRows(const std::string& path) {
     row.why = node["why"].as<std::string>();
     row.bad = node["bad"].as<std::string>("");
     row.good = node["good"].as<std::string>("");
+    row.by = node["by"].as<std::string>("");
     row.retired = node["retired"].as<bool>(false);
     for (const auto& field : node) {
-      static const std::set<std::string> kKnown{"code", "name", "level", "title",
-                                                "why",  "bad",  "good",  "retired"};
+      static const std::set<std::string> kKnown{"code", "name", "level", "title",  "why",
+                                                "bad",  "good", "by",    "retired"};
       const auto key = field.first.as<std::string>();
       if (!kKnown.contains(key)) throw std::runtime_error(row.code + ": unknown field " + key);
     }
@@ -86,10 +89,21 @@ void WriteSource(const std::vector<Row>& rows, std::ostream& out) {
                                                     : "kInfo";
     out << "    {\"" << row.code << "\", \"" << row.name << "\", Severity::" << severity << ", "
         << Raw(row.title) << ", " << Raw(row.why) << ",\n     " << Raw(row.bad) << ", "
-        << Raw(row.good) << ", " << (row.retired ? "true" : "false") << "},\n";
+        << Raw(row.good) << ", " << Raw(row.by) << ", " << (row.retired ? "true" : "false")
+        << "},\n";
   }
   out << "};\nextern const size_t kRowCount = " << rows.size()
       << ";\n\n}  // namespace inference::api::codes\n";
+}
+
+// An unchanged header makes nobody compile again.
+void WriteIfChanged(const char* path, const std::string& text) {
+  std::ifstream before(path);
+  if (before && std::string(std::istreambuf_iterator<char>(before), {}) == text) return;
+  std::ofstream out(path);
+  out << text;
+  out.close();
+  if (out.fail()) throw std::runtime_error("cannot write");
 }
 
 }  // namespace
@@ -101,12 +115,11 @@ int main(int argc, char** argv) {
   }
   try {
     const std::vector<Row> rows = ReadRows(argv[1]);
-    std::ofstream header(argv[2]), source(argv[3]);
+    std::ostringstream header, source;
     WriteHeader(rows, header);
     WriteSource(rows, source);
-    header.close();
-    source.close();
-    if (header.fail() || source.fail()) throw std::runtime_error("cannot write");
+    WriteIfChanged(argv[2], header.str());
+    WriteIfChanged(argv[3], source.str());
   } catch (const std::exception& e) {
     std::fprintf(stderr, "%s: %s\n", argv[1], e.what());
     return 1;

@@ -109,14 +109,14 @@ bool CheckEncoding(std::string_view text, Positions& positions, api::Diagnostics
     const auto c = static_cast<unsigned char>(text[i]);
     if ((c < 0x20 && c != '\t' && c != '\n' && c != '\r') || c == 0x7f) {
       diagnostics.push_back({api::Severity::kError, std::string(codes::kEncoding),
-                             positions.AtByte(i), fmt::format("control character \\x{:02x}", c),
+                             positions.AtByte(i), fmt::format("control character 0x{:02x}", c),
                              "in a quoted string write it as an escape; else remove it"});
       return false;
     }
     const size_t length = c < 0x80 ? 1 : SequenceLength(text.substr(i));
     if (length == 0) {
       diagnostics.push_back({api::Severity::kError, std::string(codes::kEncoding),
-                             positions.AtByte(i), fmt::format("byte \\x{:02x} is not UTF-8", c),
+                             positions.AtByte(i), fmt::format("byte 0x{:02x} is not UTF-8", c),
                              "save the file as UTF-8"});
       return false;
     }

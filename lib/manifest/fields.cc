@@ -19,9 +19,15 @@ std::string Subject(std::string_view path) {
   return path.empty() ? "the document" : std::string(path);
 }
 
+// A plain value that YAML readers take differently is wrong for that alone.
+std::string_view TypeCode(const Node& node) {
+  const bool ambiguous = node.kind == Node::Kind::kScalar && TypeOf(node) == ScalarType::kAmbiguous;
+  return ambiguous ? codes::kAmbiguousScalar : codes::kWrongType;
+}
+
 void WrongType(const Node& node, std::string_view path, std::string_view expected,
                api::Diagnostics& out, std::string note = "") {
-  Report(out, codes::kWrongType, node.at,
+  Report(out, TypeCode(node), node.at,
          fmt::format("{} must be {}, not {}", Subject(path), expected, Describe(node)),
          std::move(note));
 }
@@ -110,7 +116,11 @@ std::optional<bool> ReadBool(const Node& node, std::string_view path, api::Diagn
     return node.text[0] == 't' || node.text[0] == 'T';
   }
   const bool quoted = node.kind == Node::Kind::kScalar && !node.plain;
-  WrongType(node, path, "true or false", out, quoted ? "write it without quotes" : "");
+  const bool ambiguous = TypeCode(node) == codes::kAmbiguousScalar;
+  WrongType(node, path, "true or false", out,
+            quoted      ? "write it without quotes"
+            : ambiguous ? "only true and false mean the same to every reader"
+                        : "");
   return std::nullopt;
 }
 

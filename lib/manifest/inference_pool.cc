@@ -69,6 +69,20 @@ api::InferencePool::PickerRef ReadPickerRef(const Node& node, api::Diagnostics& 
   return ref;
 }
 
+// The CRD's rule about target ports has a code of its own.
+void ReadTargetPorts(const Node& node, api::InferencePool& pool, api::Diagnostics& out) {
+  api::Diagnostics found;
+  if (const auto* items = ReadList(node, "spec.targetPorts", 1, 8, found)) {
+    pool.target_ports = ReadPorts(*items, "spec.targetPorts", /*wrapped=*/true, found);
+  }
+  for (api::Diagnostic& d : found) {
+    if (d.code == codes::kOutOfRange || d.code == codes::kDuplicateItem) {
+      d.code = codes::kTargetPorts;
+    }
+    out.push_back(std::move(d));
+  }
+}
+
 void ReadSpec(const Node& node, api::InferencePool& pool, api::Diagnostics& out) {
   MapReader spec(node, "spec", out);
   if (!spec.ok()) return;
@@ -80,11 +94,7 @@ void ReadSpec(const Node& node, api::InferencePool& pool, api::Diagnostics& out)
     map.Refuse("matchExpressions", "an InferencePool selects by matchLabels only");
     if (map.ok()) map.Done();
   }
-  if (const Node* ports = spec.Need("targetPorts")) {
-    if (const auto* items = ReadList(*ports, "spec.targetPorts", 1, 8, out)) {
-      pool.target_ports = ReadPorts(*items, "spec.targetPorts", /*wrapped=*/true, out);
-    }
-  }
+  if (const Node* ports = spec.Need("targetPorts")) ReadTargetPorts(*ports, pool, out);
   if (const Node* protocol = spec.Find("appProtocol")) {
     pool.app_protocol = ReadEnum(*protocol, "spec.appProtocol", {"http", "kubernetes.io/h2c"}, out)
                             .value_or(pool.app_protocol);

@@ -80,7 +80,7 @@ class PickerConfigReader {
       if (spec.name.empty()) continue;
       const auto [it, inserted] = names.emplace(spec.name, spec.origin);
       if (!inserted) {
-        Report(out_, codes::kDuplicateItem, spec.origin,
+        Report(out_, codes::kPluginReference, spec.origin,
                fmt::format("duplicate plugin name '{}'", base::Printable(spec.name, 60)),
                "give it a name of its own; the first one is at " + it->second.ToString());
       }
@@ -194,7 +194,7 @@ class PickerConfigReader {
         return;
       }
     }
-    Report(out_, codes::kBadValue, ref.at,
+    Report(out_, codes::kPluginReference, ref.at,
            fmt::format("undefined plugin '{}'", base::Printable(ref.text, 60)),
            meant.empty() ? "declare it under plugins" : fmt::format("did you mean '{}'?", meant));
   }
@@ -246,6 +246,10 @@ class PickerConfigReader {
       const std::string name = ReadString(*ref, map.Path("pluginRef"), 1, 253, out_).value_or("");
       const auto it = types_.find(name);
       type = it == types_.end() ? name : it->second;
+      if (it == types_.end() && !name.empty() && !api::FindPlugin(name)) {
+        ReportUndefined(*ref);
+        type.clear();
+      }
     }
     map.Ignore({"extractors"});
     map.Done();
@@ -387,12 +391,19 @@ class PickerConfigReader {
 std::optional<api::EndpointPickerConfig> ReadPickerConfig(const std::string& path,
                                                           std::string_view text,
                                                           api::Diagnostics& diagnostics,
-                                                          const Limits& limits) {
+                                                          const Limits& limits, PickerUse use) {
   return ReadSingle<api::EndpointPickerConfig>(
       path, text,
       {{"llm-d.ai/v1alpha1", "inference.networking.x-k8s.io/v1alpha1"}, "EndpointPickerConfig"},
-      limits, diagnostics, [](const Node& document, api::Diagnostics& out) {
-        return PickerConfigReader(document, out).Read();
+      limits, diagnostics, [&](const Node& document, api::Diagnostics& out) {
+        api::EndpointPickerConfig config = PickerConfigReader(document, out).Read();
+        if (use == PickerUse::kThisBuild) return config;
+        for (api::Diagnostic& d : out) {
+          if (d.code != codes::kFieldNotActedOn) continue;
+          d.severity = api::Severity::kInfo;
+          d.note = "inferenced refuses the configuration: " + d.note;
+        }
+        return config;
       });
 }
 

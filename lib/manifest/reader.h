@@ -37,11 +37,18 @@ std::optional<api::DaemonConfig> ReadDaemonConfig(const std::string& path, std::
                                                   api::Diagnostics& diagnostics,
                                                   const Limits& limits = {});
 
+/// Whose configuration an EndpointPickerConfig is.
+enum class PickerUse {
+  kThisBuild,  // known fields that nothing here acts on are errors
+  kAnyPicker,  // perhaps the reference picker's: then they are only worth a note
+};
+
 /// Reads an EndpointPickerConfig of either API group. Empty when there are errors.
 std::optional<api::EndpointPickerConfig> ReadPickerConfig(const std::string& path,
                                                           std::string_view text,
                                                           api::Diagnostics& diagnostics,
-                                                          const Limits& limits = {});
+                                                          const Limits& limits = {},
+                                                          PickerUse use = PickerUse::kThisBuild);
 
 /// Checks the whole: duplicate objects (both places named), addresses that two endpoints of a pool
 /// share, pools that select nothing (a warning).

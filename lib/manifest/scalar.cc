@@ -114,7 +114,7 @@ api::Value ToValue(const Node& node, api::Diagnostics& diagnostics) {
       break;
   }
   diagnostics.push_back(
-      {api::Severity::kError, std::string(codes::kWrongType), node.at,
+      {api::Severity::kError, std::string(codes::kAmbiguousScalar), node.at,
        fmt::format("{} means different things to different YAML readers",
                    base::Printable(node.text, 60)),
        "put it in quotes for a string, or write true, false or a decimal number"});

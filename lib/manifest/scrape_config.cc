@@ -108,9 +108,13 @@ std::vector<api::EngineMap> ReadEngines(const Node& node, api::Diagnostics& out)
                fmt::format("{} '{}' cannot be the value of an engine label", map.Path("name"),
                            base::Printable(*text, 80)));
       }
+      if (text == "default") {
+        Report(out, codes::kEngineName, name->at, "the engine name 'default' is reserved",
+               "give it another name");
+      }
       const auto [it, inserted] = names.emplace(engine.name, engine.origin);
       if (text && !inserted) {
-        Report(out, codes::kDuplicateItem, name->at,
+        Report(out, codes::kEngineName, name->at,
                fmt::format("two engines are called '{}'", base::Printable(engine.name, 80)),
                "the first one is at " + it->second.ToString());
       }

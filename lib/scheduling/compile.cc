@@ -78,7 +78,7 @@ class Compiler {
     const std::string& name = spec.name.empty() ? spec.type : spec.name;
     if (const Plugin* other = Find(name)) {
       return Error(
-          api::codes::kDuplicateItem, spec.origin, "two plugins have the name " + Quoted(name),
+          api::codes::kPluginReference, spec.origin, "two plugins have the name " + Quoted(name),
           "the other one is at " + other->origin.ToString() + "; give one of them another `name`");
     }
     Plugin* plugin = Make(spec, name);
@@ -132,9 +132,22 @@ class Compiler {
                    "plugin type " + Quoted(spec.type) + " is not in this build",
                    "remove it and every reference to it");
     }
-    if (!api::Params(*info, spec, out_).ok()) return;
+    if (RefuseParameters(*info, spec) || !api::Params(*info, spec, out_).ok()) return;
     Report(api::Severity::kInfo, api::codes::kPluginWithoutEffect, origin,
            "plugin type " + Quoted(spec.type) + " changes nothing here", std::string(info->doc));
+  }
+
+  // Parameters of what is done elsewhere. True when there are any that no table of ours knows.
+  bool RefuseParameters(const api::PluginInfo& info, const api::PluginSpec& spec) {
+    const api::Value::Map* parameters = spec.parameters.AsMap();
+    if (!info.params.empty() || parameters == nullptr) return false;
+    for (const api::Value::Member& member : *parameters) {
+      Error(api::codes::kFieldNotActedOn, member.key_origin,
+            "no part of this build acts on parameter " + Quoted(member.key) + " of " +
+                Quoted(spec.type),
+            std::string(info.doc));
+    }
+    return !parameters->empty();
   }
 
   // Without profiles: one with every filter, scorer and picker, in the order of declaration.

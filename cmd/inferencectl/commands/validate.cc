@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 
+#include "api/codes.h"
 #include "api/kinds.h"
 #include "base/text.h"
 #include "inferencectl/commands/commands.h"
@@ -15,6 +16,7 @@
 #include "inferencectl/whole_file.h"
 #include "manifest/lint/lint.h"
 #include "manifest/reader.h"
+#include "metrics/engine_maps.h"
 #include "scheduling/scheduler.h"
 
 namespace inference::ctl {
@@ -26,31 +28,57 @@ struct Judged {
   std::map<std::string_view, std::string_view> texts;  // by path, for the lines shown
 };
 
-// What the plugins themselves say needs the scheduler's registry.
-void CheckPlugins(manifest::lint::Verdict& verdict) {
+// What the plugins and the readers of metrics themselves say. A plugin that this build lacks is a
+// mistake only where inferenced is to have it; else the file may be the reference picker's.
+void CheckConfigurations(const manifest::lint::Configurations& configurations,
+                         api::Diagnostics& out) {
   scheduling::PluginRegistry registry;
   scheduling::RegisterBuiltins(registry);
-  for (const api::EndpointPickerConfig& config : verdict.picker_configs) {
+  api::Diagnostics found;
+  for (const api::EndpointPickerConfig& config : configurations.pickers) {
     // Null comes with diagnostics; the scheduler itself isn't needed.
-    static_cast<void>(scheduling::Compile(config, registry, verdict.findings));
+    static_cast<void>(scheduling::Compile(config, registry, found));
+  }
+  for (api::Diagnostic& d : found) {
+    const bool other_picker =
+        d.code == api::codes::kPluginNotAvailable || d.code == api::codes::kFieldNotActedOn;
+    if (other_picker && configurations.daemons.empty()) {
+      d.severity = api::Severity::kInfo;
+      d.note = "the reference picker has it; inferenced refuses the configuration";
+    }
+    out.push_back(std::move(d));
+  }
+  for (const api::DaemonConfig& config : configurations.daemons) {
+    static_cast<void>(metrics::EngineMaps::Make(config.engines, out));
   }
 }
 
-Result<Judged> Judge(const std::vector<std::string>& paths, const std::string& release) {
-  auto files = manifest::ExpandPaths(paths, ".", manifest::Folders::kRecursive);
-  if (!files) return Status(Code::kInvalidArgument, files.status().message());
+// What cannot be read is a finding like any other; the rest is judged all the same.
+std::vector<manifest::lint::SourceText> ReadSources(const std::vector<std::string>& paths) {
   std::vector<manifest::lint::SourceText> sources;
   std::set<std::string> seen;
-  for (const std::string& path : *files) {
-    if (!seen.insert(path).second) continue;
-    auto text = manifest::ReadFile(path);
-    if (!text) return Status(Code::kInvalidArgument, text.status().message());
-    sources.push_back({path, std::move(*text)});
+  for (const std::string& given : paths) {
+    const auto files = manifest::ExpandPaths({given}, "", manifest::Folders::kRecursive);
+    if (!files) {
+      sources.push_back({given, "", files.status()});
+      continue;
+    }
+    for (const std::string& path : *files) {
+      if (!seen.insert(path).second) continue;
+      auto text = manifest::ReadFile(path);
+      sources.push_back(text ? manifest::lint::SourceText{path, std::move(*text)}
+                             : manifest::lint::SourceText{path, "", text.status()});
+    }
   }
+  return sources;
+}
+
+Judged Judge(const std::vector<std::string>& paths, const std::string& release, bool allow_empty) {
   manifest::lint::Options options;
   options.release = release;
-  Judged judged{manifest::lint::Run(std::move(sources), options), {}};
-  CheckPlugins(judged.verdict);
+  options.allow_empty = allow_empty;
+  options.check_configurations = CheckConfigurations;
+  Judged judged{manifest::lint::Run(ReadSources(paths), options), {}};
   for (const auto& file : judged.verdict.workspace.files()) {
     judged.texts.emplace(file.path, file.text);
   }
@@ -137,19 +165,11 @@ Answer RunValidate(Invocation& run) {
             Status(Code::kInvalidArgument, "--gie-version wants a release as 1.3, not \"" +
                                                base::Printable(release) + "\"")};
   }
-  auto result = Judge(paths, release);
-  if (!result) return {ExitCode::kBadInput, result.status()};
-  const Judged& judged = *result;
+  const Judged judged = Judge(paths, release, run.args.Switch("allow-empty"));
   size_t errors = 0, warnings = 0;
   for (const api::Diagnostic& d : judged.verdict.findings) {
     errors += d.severity == api::Severity::kError ? 1 : 0;
     warnings += d.severity == api::Severity::kWarning ? 1 : 0;
-  }
-  if (judged.verdict.documents == 0 && errors == 0 && !run.args.Switch("allow-empty")) {
-    return {ExitCode::kBadInput,
-            Status(Code::kInvalidArgument,
-                   "no object in " + CountText(judged.texts.size(), "file") +
-                       ", so nothing was checked; --allow-empty if that is fine")};
   }
   for (const auto& [format, path] : *outputs) {
     const std::string text =

@@ -71,29 +71,65 @@ class FileReader {
     result_.file.path = std::move(source.path);
     result_.file.text = std::move(source.text);
     SourceFile& file = result_.file;
+    if (!source.status.ok()) {
+      const bool large = source.status.code() == Code::kResourceExhausted;
+      Report(result_.found, large ? codes::kLimit : codes::kUnreadable, WholeFile(0),
+             source.status.message());
+      file.unusable = true;
+      return;
+    }
     file.documents = ParseDocuments(file.path, file.text, result_.found, options_.limits);
     file.unusable = api::HasErrors(result_.found);
     result_.documents = file.documents.size();
+    if (file.documents.empty() && !file.unusable) {
+      Warn(result_.found, codes::kEmptyFile, WholeFile(1), "this file has no object",
+           "what it held before is gone with this change");
+    }
     if (file.documents.size() == 1 && ReadConfiguration(file.documents[0])) return;
     for (size_t i = 0; i < file.documents.size(); ++i) {
       Document(file.documents[i], static_cast<int>(i));
     }
+    CheckAlone();
   }
 
  private:
+  api::Origin WholeFile(int line) const {
+    return {std::make_shared<const std::string>(result_.file.path), line, line};
+  }
+
   // A configuration file, which stands alone.
   bool ReadConfiguration(const Node& document) {
     const SourceFile& file = result_.file;
     const std::string_view kind = TextAt(document, "kind");
+    const size_t before = result_.found.size();
     if (kind == "DaemonConfig") {
       result_.daemon = ReadDaemonConfig(file.path, file.text, result_.found, options_.limits);
-      return true;
+    } else if (kind == "EndpointPickerConfig") {
+      result_.picker = ReadPickerConfig(file.path, file.text, result_.found, options_.limits,
+                                        PickerUse::kAnyPicker);
+    } else {
+      return false;
     }
-    if (kind == "EndpointPickerConfig") {
-      result_.picker = ReadPickerConfig(file.path, file.text, result_.found, options_.limits);
-      return true;
+    const schema::Kind* known = schema::FindKind(TextAt(document, "apiVersion"), kind);
+    if (known != nullptr) AddObject(document, *known, 0, before);
+    return true;
+  }
+
+  // A configuration among several documents: no program would read it.
+  void CheckAlone() {
+    const auto& documents = result_.file.documents;
+    for (const Object& object : result_.objects) {
+      if (documents.size() == 1 || object.kind->has_metadata ||
+          object.kind->use != schema::Use::kFile) {
+        continue;
+      }
+      Report(result_.found, codes::kWrongDocumentCount,
+             documents[object.document == 0 ? 1 : static_cast<size_t>(object.document)].at,
+             fmt::format("a file with {} holds nothing else, this one has {} documents",
+                         object.kind->kind, documents.size()),
+             "put it into a file of its own");
+      return;
     }
-    return false;
   }
 
   void Document(const Node& document, int index) {
@@ -112,6 +148,7 @@ class FileReader {
                          Describe(document)));
       return;
     }
+    if (IsMonitoringFile(document)) return;
     if (At(document, "apiVersion") == nullptr && At(document, "kind") == nullptr) {
       Warn(result_.found, codes::kUnknownKind, document.at,
            "neither apiVersion nor kind: this is no manifest", "it is passed over");
@@ -125,11 +162,18 @@ class FileReader {
     if (kind->api_version != kPoolApiVersion && kind->kind != "EndpointSet") {
       result_.others.push_back(type);
     }
+    AddObject(document, *kind, index, before);
+  }
+
+  // `before`: the findings that were there before the object was checked.
+  void AddObject(const Node& document, const schema::Kind& kind, int index, size_t before) {
     Object object;
-    object.kind = kind;
+    object.kind = &kind;
     object.node = &document;
-    object.ns = TextAt(document, "metadata.namespace", "default");
-    object.name = TextAt(document, "metadata.name");
+    if (kind.has_metadata) {
+      object.ns = TextAt(document, "metadata.namespace", "default");
+      object.name = TextAt(document, "metadata.name");
+    }
     object.document = index;
     object.sound = std::none_of(
         result_.found.begin() + static_cast<std::ptrdiff_t>(before), result_.found.end(),
@@ -204,7 +248,9 @@ void CheckFileMode(const ManifestSet& set, const std::vector<api::DaemonConfig>&
   }
   for (api::Diagnostic& d : found) {
     if (d.code == codes::kDuplicateObject) continue;  // said for all kinds alike
-    if (d.code == codes::kSelectsNothing && has_workloads) continue;
+    // A cluster's servers are judged by their labels, or they are elsewhere.
+    const bool file_mode = !daemons.empty() || !set.endpoint_sets.empty();
+    if (d.code == codes::kSelectsNothing && (has_workloads || !file_mode)) continue;
     out.push_back(std::move(d));
   }
 }
@@ -225,54 +271,90 @@ bool IsWorkload(const Object& object) {
   return !PodTemplatesOf(object).empty();
 }
 
-}  // namespace
-
-Verdict Run(std::vector<SourceText> sources, const Options& options) {
-  std::vector<FileResult> results = ReadAll(std::move(sources), options);
+/// What the files say together, file by file in their order.
+struct Whole {
   std::vector<SourceFile> files;
   std::vector<Object> objects;
   ManifestSet set;
-  std::vector<api::DaemonConfig> daemons;
-  std::vector<api::EndpointPickerConfig> pickers;
+  Configurations configurations;
   std::vector<TypeMeta> others;
   api::Diagnostics findings;
   size_t documents = 0;
   bool unusable = false;
+};
+
+template <typename T>
+void MoveBehind(std::vector<T>& from, std::vector<T>& to) {
+  std::move(from.begin(), from.end(), std::back_inserter(to));
+}
+
+Whole Join(std::vector<FileResult> results) {
+  Whole whole;
   for (FileResult& result : results) {
     for (Object& object : result.objects) {
-      object.file = files.size();
-      objects.push_back(std::move(object));
+      object.file = whole.files.size();
+      whole.objects.push_back(std::move(object));
     }
-    documents += result.documents;
-    unusable = unusable || result.file.unusable;
-    files.push_back(std::move(result.file));
-    std::move(result.set.pools.begin(), result.set.pools.end(), std::back_inserter(set.pools));
-    std::move(result.set.endpoint_sets.begin(), result.set.endpoint_sets.end(),
-              std::back_inserter(set.endpoint_sets));
-    if (result.daemon) daemons.push_back(std::move(*result.daemon));
-    if (result.picker) pickers.push_back(std::move(*result.picker));
-    std::move(result.others.begin(), result.others.end(), std::back_inserter(others));
-    std::move(result.found.begin(), result.found.end(), std::back_inserter(findings));
+    whole.documents += result.documents;
+    whole.unusable = whole.unusable || result.file.unusable;
+    whole.files.push_back(std::move(result.file));
+    MoveBehind(result.set.pools, whole.set.pools);
+    MoveBehind(result.set.endpoint_sets, whole.set.endpoint_sets);
+    if (result.daemon) whole.configurations.daemons.push_back(std::move(*result.daemon));
+    if (result.picker) whole.configurations.pickers.push_back(std::move(*result.picker));
+    MoveBehind(result.others, whole.others);
+    MoveBehind(result.found, whole.findings);
   }
-  if (!daemons.empty()) {
-    for (const TypeMeta& type : others) RefuseKind(type, findings);
+  return whole;
+}
+
+// A check that looked at nothing must not pass.
+void CheckNotEmpty(Whole& whole) {
+  if (whole.documents > 0 || api::HasErrors(whole.findings)) return;
+  whole.findings.clear();  // each file that is empty, which is said at once
+  api::Origin at;
+  if (whole.files.size() == 1) {
+    at = {std::make_shared<const std::string>(whole.files[0].path), 1, 1};
   }
-  Workspace workspace(std::move(files), std::move(objects));
+  Report(whole.findings, codes::kNoObjects, at, "there is no object, so nothing was checked",
+         "a path or a template may be wrong; --allow-empty if it is fine");
+  whole.unusable = true;
+}
+
+// With inferenced itself among the files, what only other pickers act on is a mistake.
+void RefuseForInferenced(Whole& whole) {
+  if (whole.configurations.daemons.empty()) return;
+  for (const TypeMeta& type : whole.others) RefuseKind(type, whole.findings);
+  for (api::Diagnostic& d : whole.findings) {
+    if (d.code == codes::kFieldNotActedOn) d.severity = api::Severity::kError;
+  }
+}
+
+}  // namespace
+
+Verdict Run(std::vector<SourceText> sources, const Options& options) {
+  Whole whole = Join(ReadAll(std::move(sources), options));
+  if (!options.allow_empty) CheckNotEmpty(whole);
+  RefuseForInferenced(whole);
+  api::Diagnostics findings = std::move(whole.findings);
+  Workspace workspace(std::move(whole.files), std::move(whole.objects));
   CheckDuplicates(workspace, findings);
   // What refers to something that could not be read would only repeat the first mistake.
   if (!api::HasErrors(findings)) {
     const bool workloads =
         std::any_of(workspace.objects().begin(), workspace.objects().end(), IsWorkload);
-    CheckFileMode(set, daemons, workloads, findings);
+    CheckFileMode(whole.set, whole.configurations.daemons, workloads, findings);
   }
-  for (const auto rules :
-       {ReferenceRules(), PortRules(), TrafficRules(), LifecycleRules(), MigrationRules()}) {
+  for (const auto rules : {ReferenceRules(), PortRules(), TrafficRules(), ServedModelRules(),
+                           RolloutRules(), LifecycleRules(), DrainRules(), PickerConfigRules(),
+                           AvailabilityRules(), MigrationRules()}) {
     for (const Rule rule : rules) rule(workspace, findings);
   }
+  if (options.check_configurations) options.check_configurations(whole.configurations, findings);
   std::vector<Suppressed> suppressed = TakeIgnored(workspace.files(), findings);
   SortFindings(workspace.files(), findings);
-  return {std::move(workspace), std::move(findings), std::move(suppressed), documents, unusable,
-          std::move(pickers)};
+  return {std::move(workspace), std::move(findings), std::move(suppressed), whole.documents,
+          whole.unusable};
 }
 
 }  // namespace inference::manifest::lint

@@ -8,6 +8,7 @@
 #include "api/codes.h"
 #include "api/text_values.h"
 #include "manifest/fields.h"
+#include "manifest/lint/command_line.h"
 #include "manifest/lint/lint.h"
 
 // INF04xx: what happens to running requests when pods stop; and pickers' own flags (INF0209).
@@ -19,51 +20,11 @@ namespace codes = api::codes;
 constexpr int64_t kDefaultGraceSeconds = 30;        // of Kubernetes
 constexpr int64_t kDefaultPickerDrainSeconds = 30;  // of the reference picker
 
-/// The words of a container's command line, a shell's script split at blanks.
-std::vector<std::pair<std::string, const Node*>> WordsOf(const Node& container) {
-  std::vector<std::pair<std::string, const Node*>> words;
-  for (const char* list : {"command", "args"}) {
-    for (const Node& item : ItemsAt(container, list)) {
-      size_t begin = 0;
-      while ((begin = item.text.find_first_not_of(" \t\n\\", begin)) != std::string::npos) {
-        const size_t end = std::min(item.text.find_first_of(" \t\n\\", begin), item.text.size());
-        words.emplace_back(item.text.substr(begin, end - begin), &item);
-        begin = end;
-      }
-    }
-  }
-  return words;
-}
-
-/// The value of "--name=value" or "--name value"; empty text for a flag without one.
-std::optional<std::pair<std::string, const Node*>> FlagOf(const Node& container,
-                                                          const std::string& name) {
-  const auto words = WordsOf(container);
-  for (size_t i = 0; i < words.size(); ++i) {
-    const auto& [word, at] = words[i];
-    for (const std::string& flag : {"--" + name, "-" + name}) {
-      if (word == flag) {
-        return i + 1 < words.size() ? words[i + 1] : std::pair(std::string(), at);
-      }
-      if (word.starts_with(flag + "=")) return std::pair(word.substr(flag.size() + 1), at);
-    }
-  }
-  return std::nullopt;
-}
-
 std::optional<int64_t> SecondsOf(const std::string& text) {
   const auto parsed = api::ParseDuration(text);
   if (parsed) return std::chrono::duration_cast<std::chrono::seconds>(*parsed).count();
   const auto number = api::ParseQuantity(text);
   return number;
-}
-
-bool IsVllm(const Node& container) {
-  if (TextAt(container, "image").find("vllm") != std::string_view::npos) return true;
-  const auto words = WordsOf(container);
-  return std::any_of(words.begin(), words.end(), [](const auto& word) {
-    return word.first == "vllm" || word.first.starts_with("vllm.entrypoints");
-  });
 }
 
 void CheckServer(const Object& workload, const Node& pods, const Node& container,
@@ -115,7 +76,7 @@ void ModelServers(const Workspace& workspace, api::Diagnostics& out) {
 
 void CheckPicker(const Workspace& workspace, const Object& workload, const Node& pods,
                  const Node& container, api::Diagnostics& out) {
-  const auto pool_name = FlagOf(container, "pool-name");
+  const auto pool_name = PoolNameOf(container);
   if (!pool_name) return;
   const auto drain = FlagOf(container, "drain-timeout");
   const int64_t seconds = drain ? SecondsOf(drain->first).value_or(kDefaultPickerDrainSeconds)

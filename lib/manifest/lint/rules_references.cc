@@ -10,6 +10,7 @@
 #include "api/codes.h"
 #include "base/text.h"
 #include "manifest/fields.h"
+#include "manifest/lint/command_line.h"
 #include "manifest/lint/lint.h"
 
 // INF02xx: what objects say of each other by name and group.
@@ -125,9 +126,8 @@ void RouteRefs(const Workspace& workspace, api::Diagnostics& out) {
 }
 
 std::string PickerOf(const Object& pool) {
-  const bool current = pool.kind->api_version == "inference.networking.k8s.io/v1";
-  return std::string(
-      TextAt(*pool.node, current ? "spec.endpointPickerRef.name" : "spec.extensionRef.name"));
+  const Node* ref = PickerRefOf(pool);
+  return ref == nullptr ? "" : std::string(TextAt(*ref, "name"));
 }
 
 std::set<const Object*> WorkloadsOf(const Workspace& workspace, const Object& pool) {
@@ -154,8 +154,11 @@ void Selectors(const Workspace& workspace, api::Diagnostics& out) {
   std::map<const Object*, const Object*> first_pool;  // of each workload
   for (const Object* pool : workspace.OfKind("InferencePool")) {
     const auto own = WorkloadsOf(workspace, *pool);
-    if (own.empty() && !workspace.Workloads(pool->ns).empty() &&
-        workspace.OfKind("EndpointSet").empty()) {
+    const auto& workloads = workspace.Workloads(pool->ns);
+    // Pickers alone: the servers are elsewhere.
+    const bool servers = std::any_of(workloads.begin(), workloads.end(),
+                                     [](const Object* workload) { return !RunsPicker(*workload); });
+    if (own.empty() && servers && workspace.OfKind("EndpointSet").empty()) {
       Warn(out, codes::kSelectsNothing, pool->node->at,
            fmt::format("pool {} selects no workload of these files", pool->key()),
            "its selector must match the labels of pods in the same namespace");

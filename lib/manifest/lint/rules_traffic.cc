@@ -142,11 +142,51 @@ void RouteWeights(const Workspace& workspace, api::Diagnostics& out) {
   }
 }
 
+// Classes whose implementations have open reports of weights between pools that are not kept.
+constexpr std::string_view kClassesThatDont[] = {"istio", "kgateway", "higress"};
+
+// The first parent among the route's whose class is one of those.
+const Object* ParentThatDoesNot(const Workspace& workspace, const Object& route) {
+  for (const Node& parent : ItemsAt(*route.node, "spec.parentRefs")) {
+    if (TextAt(parent, "kind", "Gateway") != "Gateway") continue;
+    const Object* gateway = workspace.Find("*", "Gateway", TextAt(parent, "namespace", route.ns),
+                                           TextAt(parent, "name"));
+    if (gateway == nullptr) continue;
+    const std::string_view name = TextAt(*gateway->node, "spec.gatewayClassName");
+    if (std::find(std::begin(kClassesThatDont), std::end(kClassesThatDont), name) !=
+        std::end(kClassesThatDont)) {
+      return gateway;
+    }
+  }
+  return nullptr;
+}
+
+void WeightedPools(const Workspace& workspace, api::Diagnostics& out) {
+  for (const Object* route : workspace.OfKind("HTTPRoute")) {
+    const Object* gateway = ParentThatDoesNot(workspace, *route);
+    if (gateway == nullptr) continue;
+    for (const Node& rule : ItemsAt(*route->node, "spec.rules")) {
+      std::vector<const Node*> pools;
+      for (const Node& backend : ItemsAt(rule, "backendRefs")) {
+        const bool pool = TextAt(backend, "kind") == "InferencePool";
+        if (pool && IntAt(backend, "weight", 1) > 0) pools.push_back(&backend);
+      }
+      if (pools.size() < 2) continue;
+      Warn(out, codes::kWeightedPools, pools[1]->at,
+           fmt::format("{} splits requests between {} pools, and its gateway is of class {}",
+                       route->Title(), pools.size(),
+                       TextAt(*gateway->node, "spec.gatewayClassName")),
+           "releases of it are known not to keep such weights: measure the split before you rely "
+           "on it");
+    }
+  }
+}
+
 }  // namespace
 
 std::span<const Rule> TrafficRules() {
-  static constexpr std::array<Rule, 4> kAll{&RewriteTargets, &Precedence, &ModelNames,
-                                            &RouteWeights};
+  static constexpr std::array<Rule, 5> kAll{&RewriteTargets, &Precedence, &ModelNames,
+                                            &RouteWeights, &WeightedPools};
   return kAll;
 }
 

@@ -74,6 +74,17 @@ std::vector<const Node*> PodTemplatesOf(const Object& object) {
   return out;
 }
 
+bool IsMonitoringFile(const Node& document) {
+  if (At(document, "apiVersion") != nullptr || At(document, "kind") != nullptr) return false;
+  const auto all_have = [&](std::string_view list, std::string_view field) {
+    const auto& items = ItemsAt(document, list);
+    return !items.empty() && std::all_of(items.begin(), items.end(), [&](const Node& item) {
+      return At(item, field) != nullptr;
+    });
+  };
+  return all_have("groups", "rules") || all_have("panels", "type");
+}
+
 bool Matches(const std::map<std::string, std::string, std::less<>>& selector,
              const std::map<std::string, std::string, std::less<>>& labels) {
   return !selector.empty() &&
@@ -81,6 +92,11 @@ bool Matches(const std::map<std::string, std::string, std::less<>>& selector,
            const auto found = labels.find(wanted.first);
            return found != labels.end() && found->second == wanted.second;
          });
+}
+
+const Node* PickerRefOf(const Object& pool) {
+  const bool current = pool.kind->api_version == "inference.networking.k8s.io/v1";
+  return At(*pool.node, current ? "spec.endpointPickerRef" : "spec.extensionRef");
 }
 
 std::map<std::string, std::string, std::less<>> SelectorOf(const Object& pool) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "api/diagnostic.h"
+#include "inference/status.h"
 #include "manifest/document.h"
 #include "manifest/reader.h"
 #include "manifest/schema/schema.h"
@@ -19,6 +20,8 @@ namespace inference::manifest::lint {
 struct SourceText {
   std::string path;  // what diagnostics show
   std::string text;
+  /// Not OK: the file could not be read; why. RESOURCE_EXHAUSTED: it is too large.
+  Status status = Status::Ok();
 };
 
 /// A file that was read. Its documents stay where they are as long as the workspace lives.
@@ -26,22 +29,24 @@ struct SourceFile {
   std::string path;
   std::string text;
   std::vector<Node> documents;
-  bool unusable = false;  // a syntax error: what is behind it was not judged
+  bool unusable = false;  // unreadable, or a syntax error: what is behind it was not judged
 };
 
 /// One object of a known kind.
 struct Object {
   const schema::Kind* kind = nullptr;
   const Node* node = nullptr;  // the whole object
-  std::string ns, name;        // ns is "default" when none is written
+  std::string ns, name;        // ns is "default" when none is written; a configuration has neither
   size_t file = 0;             // index of its SourceFile
   int document = 0;            // index in the file, from 0
   bool sound = true;           // nothing is wrong with it alone: rules may rely on its fields
 
   /// "llm/qwen3"
   std::string key() const { return ns + "/" + name; }
-  /// "InferencePool llm/qwen3"
-  std::string Title() const { return std::string(kind->kind) + " " + key(); }
+  /// "InferencePool llm/qwen3"; a configuration has its kind alone.
+  std::string Title() const {
+    return std::string(kind->kind) + (kind->has_metadata ? " " + key() : "");
+  }
 };
 
 /// All that was given, read once. Rules look things up here.
@@ -77,10 +82,14 @@ class Workspace {
 
 /// The pod templates of a workload (a pod is its own); empty for other kinds.
 std::vector<const Node*> PodTemplatesOf(const Object& object);
+/// Is it Prometheus' own file of rules, or a dashboard? They have neither apiVersion nor kind.
+bool IsMonitoringFile(const Node& document);
 /// Does an object with these labels have all that `selector` asks for? Not when it asks for
 /// nothing.
 bool Matches(const std::map<std::string, std::string, std::less<>>& selector,
              const std::map<std::string, std::string, std::less<>>& labels);
+/// How a pool of any version names its picker; null when it doesn't.
+const Node* PickerRefOf(const Object& pool);
 /// What a pool of any version selects by.
 std::map<std::string, std::string, std::less<>> SelectorOf(const Object& pool);
 

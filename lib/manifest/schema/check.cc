@@ -80,6 +80,10 @@ std::string_view FormatName(Format format) {
   return "a text";
 }
 
+std::string_view RangeCode(const Field& field) {
+  return field.range_code.empty() ? codes::kOutOfRange : field.range_code;
+}
+
 std::string_view FormatCode(Format format) {
   return format == Format::kLabelKey || format == Format::kLabelValue ? codes::kBadLabel
                                                                       : codes::kBadName;
@@ -205,11 +209,11 @@ class Checker {
              std::string_view what) {
     const auto n = static_cast<int64_t>(count);
     if (n < field.min) {
-      Report(out_, codes::kOutOfRange, node.at,
+      Report(out_, RangeCode(field), node.at,
              fmt::format("{} needs at least {} {}{}", path, field.min, what,
                          field.min == 1 ? "" : "s"));
     } else if (n > field.max) {
-      Report(out_, codes::kOutOfRange, node.at,
+      Report(out_, RangeCode(field), node.at,
              fmt::format("{} has {} {}s; at most {}", path, n, what, field.max));
     }
   }
@@ -273,7 +277,12 @@ class Checker {
 
   void Integer(const Node& node, const Field& field, const std::string& path) {
     const int64_t min = field.min == kNoMin ? std::numeric_limits<int64_t>::min() : field.min;
+    const size_t before = out_.size();
     ReadInt(node, path, min, field.max, out_);
+    if (field.range_code.empty()) return;
+    for (size_t i = before; i < out_.size(); ++i) {
+      if (out_[i].code == codes::kOutOfRange) out_[i].code = field.range_code;
+    }
   }
 
   void Number(const Node& node, const Field& field, const std::string& path) {

@@ -1,3 +1,4 @@
+#include "api/codes.h"
 #include "manifest/schema/schema.h"
 #include "manifest/schema/shared_fields.h"
 
@@ -19,7 +20,16 @@ constexpr Field kPortFields[] = {
      .max = 65535,
      .doc = "The port's number."},
 };
-constexpr Field kTargetPort = {.fields = kPortFields};
+constexpr Field kTargetPortFields[] = {
+    {.name = "number",
+     .type = Type::kInteger,
+     .required = true,
+     .min = 1,
+     .max = 65535,
+     .range_code = api::codes::kTargetPorts,
+     .doc = "The port's number."},
+};
+constexpr Field kTargetPort = {.fields = kTargetPortFields};
 
 constexpr Field kLabelValue = {.type = Type::kString, .max = 63, .format = Format::kLabelValue};
 
@@ -74,6 +84,7 @@ constexpr Field kPoolSpecFields[] = {
      .required = true,
      .min = 1,
      .max = 8,
+     .range_code = api::codes::kTargetPorts,
      .doc = "Ports of the model servers. Each port of a pod is an endpoint of its own.",
      .items = &kTargetPort},
     {.name = "appProtocol",
@@ -146,6 +157,7 @@ constexpr Field kTargetFields[] = {
      .type = Type::kInteger,
      .min = 1,
      .max = 1'000'000,
+     .range_code = api::codes::kTargetWeight,
      .doc = "This target's part of the sum of all weights. All targets have one, or none has: then "
             "all parts are equal."},
 };

@@ -1,3 +1,4 @@
+#include "api/codes.h"
 #include "manifest/schema/schema.h"
 #include "manifest/schema/shared_fields.h"
 
@@ -48,6 +49,7 @@ constexpr Field kPoolSpecFields2[] = {
      .required = true,
      .min = 1,
      .max = 65535,
+     .range_code = api::codes::kTargetPorts,
      .doc = "Port of the model servers."},
     {.name = "extensionRef",
      .required = true,
@@ -96,6 +98,7 @@ constexpr Field kPoolSpecFields1[] = {
      .required = true,
      .min = 1,
      .max = 65535,
+     .range_code = api::codes::kTargetPorts,
      .doc = "Port of the model servers."},
     {.name = "extensionRef",
      .required = true,
@@ -127,7 +130,12 @@ constexpr Field kTargetModelFields2[] = {
      .required = true,
      .max = 253,
      .doc = "The model's name that the server gets."},
-    {.name = "weight", .type = Type::kInteger, .min = 1, .max = 1'000'000, .doc = kWeightDoc},
+    {.name = "weight",
+     .type = Type::kInteger,
+     .min = 1,
+     .max = 1'000'000,
+     .range_code = api::codes::kTargetWeight,
+     .doc = kWeightDoc},
 };
 constexpr Field kTargetModelFields1[] = {
     {.name = "name",
@@ -135,7 +143,12 @@ constexpr Field kTargetModelFields1[] = {
      .required = true,
      .max = 253,
      .doc = "The model's name that the server gets."},
-    {.name = "weight", .type = Type::kInteger, .min = 0, .max = 1'000'000, .doc = kWeightDoc},
+    {.name = "weight",
+     .type = Type::kInteger,
+     .min = 0,
+     .max = 1'000'000,
+     .range_code = api::codes::kTargetWeight,
+     .doc = kWeightDoc},
 };
 constexpr Field kTargetModel2 = {.fields = kTargetModelFields2};
 constexpr Field kTargetModel1 = {.fields = kTargetModelFields1};

@@ -92,9 +92,11 @@ constexpr Field kStepFields[] = {
 };
 constexpr Field kStep = {.fields = kStepFields};
 constexpr Field kWord = {.type = Type::kString};
+constexpr std::string_view kMetrics[] = {"error_rate", "ttft_seconds", "itl_seconds", "saturation"};
 constexpr Field kCheckFields[] = {
     {.name = "metric",
      .type = Type::kString,
+     .one_of = kMetrics,
      .doc = "A figure of ours: error_rate (0 to 1), ttft_seconds, itl_seconds, saturation."},
     {.name = "prometheus", .type = Type::kString, .doc = "A PromQL query with one value."},
     {.name = "exec",

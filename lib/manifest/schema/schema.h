@@ -48,6 +48,8 @@ struct Field {
   bool required = false;
   /// Range of a number; length of a string in code points; number of items or of keys.
   int64_t min = kNoMin, max = kNoMax;
+  /// What reports a value out of range, if not INF0107.
+  std::string_view range_code = {};
   Format format = Format::kNone;
   std::span<const std::string_view> one_of = {};
   std::string_view def = {};  // the default as YAML; empty: none

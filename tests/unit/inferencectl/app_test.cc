@@ -244,10 +244,10 @@ TEST_CASE("validate writes several reports in one run, one of them on standard o
 TEST_CASE("the exit code of validate is the same in every format") {
   const Folder folder;
   const std::string warned =
-      folder.Write("warned.yaml", R"(apiVersion: inference.networking.k8s.io/v1
-kind: InferencePool
+      folder.Write("warned.yaml", R"(apiVersion: inference.networking.x-k8s.io/v1alpha2
+kind: InferenceObjective
 metadata: {name: a}
-spec: {selector: {matchLabels: {a: b}}, targetPorts: [{number: 1}]}
+spec: {poolRef: {name: b}}
 )");
   const std::string bad =
       folder.Write("bad.yaml", "apiVersion: inferenced.dev/v1alpha1\nkind: X\n");
@@ -358,7 +358,10 @@ TEST_CASE("settings: the command line, the environment, the project, the user, t
   CHECK(value("timeout", {"--config", "/dev/null"}) == "10s default");
   // They are acted on.
   const std::string pool = folder.Write("pool.yaml", std::string(kPool) + "---\n" + kSet);
-  const std::string set = folder.Write("set.yaml", std::string(kPool));
+  const std::string set =
+      folder.Write("set.yaml",
+                   "apiVersion: inference.networking.x-k8s.io/v1alpha2\nkind: InferenceObjective\n"
+                   "metadata: {name: a}\nspec: {poolRef: {name: b}}\n");
   CHECK(Run({"validate", "-f", set.c_str()}, {}, places).code == 1);  // a warning, and failOn
   CHECK(Run({"validate", "-f", set.c_str(), "--fail-on", "error"}, {}, places).code == 0);
   CHECK(Run({"validate", "-f", set.c_str(), "--config", "/dev/null"}).code == 0);
@@ -496,10 +499,14 @@ TEST_CASE("validate: findings have a position, a line and a caret; the exit code
 
 TEST_CASE("validate: warnings fail only when asked") {
   Folder folder;
-  const std::string pool = folder.Write("pool.yaml", kPool);  // selects nothing: a warning
+  const std::string pool =
+      folder.Write("pool.yaml", std::string(kPool) + "---\n" +
+                                    "apiVersion: inferenced.dev/v1alpha1\nkind: EndpointSet\n"
+                                    "metadata: {name: rack, namespace: llm, labels: {app: other}}\n"
+                                    "spec: {endpoints: [{name: gpu, address: 10.0.0.1}]}\n");
   CHECK(Run({"validate", pool.c_str()}).code == 0);
   CHECK(Run({"validate", pool.c_str(), "--fail-on", "warning"}).code == 1);
-  CHECK(Run({"validate", pool.c_str()}).err == "0 errors, 1 warning in 1 file (1 object)\n");
+  CHECK(Run({"validate", pool.c_str()}).err == "0 errors, 2 warnings in 1 file (2 objects)\n");
 }
 
 TEST_CASE("validate: input that can't be judged is 3") {

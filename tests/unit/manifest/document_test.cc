@@ -141,14 +141,14 @@ TEST_CASE("an ambiguous scalar is no value") {
 TEST_CASE("bad text is refused at its place") {
   using namespace std::string_literals;
   const std::vector<std::pair<std::string, std::string>> table = {
-      {"a: 1\nb: \xff\n", "f.yaml:2:4: error: byte \\xff is not UTF-8"},
-      {"\xc3\xa9: \xe2\x82", "f.yaml:1:4: error: byte \\xe2 is not UTF-8"},
-      {"a: \xed\xa0\x80", "f.yaml:1:4: error: byte \\xed is not UTF-8"},
-      {"a: \xc0\x80", "f.yaml:1:4: error: byte \\xc0 is not UTF-8"},
-      {"a: \xf4\x90\x80\x80", "f.yaml:1:4: error: byte \\xf4 is not UTF-8"},
-      {"a: b\nc: \0d"s, "f.yaml:2:4: error: control character \\x00"},
-      {"a: \x1b[31m", "f.yaml:1:4: error: control character \\x1b"},
-      {"a: \x04 b", "f.yaml:1:4: error: control character \\x04"},
+      {"a: 1\nb: \xff\n", "f.yaml:2:4: error: byte 0xff is not UTF-8"},
+      {"\xc3\xa9: \xe2\x82", "f.yaml:1:4: error: byte 0xe2 is not UTF-8"},
+      {"a: \xed\xa0\x80", "f.yaml:1:4: error: byte 0xed is not UTF-8"},
+      {"a: \xc0\x80", "f.yaml:1:4: error: byte 0xc0 is not UTF-8"},
+      {"a: \xf4\x90\x80\x80", "f.yaml:1:4: error: byte 0xf4 is not UTF-8"},
+      {"a: b\nc: \0d"s, "f.yaml:2:4: error: control character 0x00"},
+      {"a: \x1b[31m", "f.yaml:1:4: error: control character 0x1b"},
+      {"a: \x04 b", "f.yaml:1:4: error: control character 0x04"},
       {"\xff\xfe"
        "a\0:\0"s,
        "f.yaml:1:1: error: the file is UTF-16"},

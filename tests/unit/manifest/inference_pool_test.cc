@@ -81,7 +81,7 @@ TEST_CASE("what breaks the schema of a pool is reported at its place") {
        "matchLabels: {app: v}\n    matchExpressions: []", "11:5",
        "no part of this build acts on spec.selector.matchExpressions"},
       {"- number: 8000", "- number: 0", "12:13",
-       "spec.targetPorts[0].number must be 1 to 65535, not 0 [INF0107]"},
+       "spec.targetPorts[0].number must be 1 to 65535, not 0 [INF0110]"},
       {"- number: 8000", "- number: 65536", "12:13", "must be 1 to 65535"},
       {"- number: 8000", "- number: 99999999999999999999", "12:13", "must be 1 to 65535"},
       {"- number: 8000", "- number: \"8000\"", "12:13",
@@ -94,7 +94,7 @@ TEST_CASE("what breaks the schema of a pool is reported at its place") {
       {"- number: 8000", "- number: ~", "12:5", "spec.targetPorts[0].number is missing"},
       {"- number: 8000", "- number: 8001", "13:14",
        "port number must be unique: 8001 is in spec.targetPorts twice (the first one is at "
-       "f.yaml:12:13) [INF0116]"},
+       "f.yaml:12:13) [INF0110]"},
       {"- number: 8000", "- 8000", "12:5", "spec.targetPorts[0] must be a map, not 8000"},
       {"targetPorts:\n  - number: 8000\n  - {number: 8001}", "targetPorts: []", "11:16",
        "spec.targetPorts needs at least 1 item "},

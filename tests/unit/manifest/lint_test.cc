@@ -120,7 +120,7 @@ TEST_CASE("each rule finds what it is for, at its place, and nothing else") {
       {{kRewrite, kRewrite}, {"b.yaml:1:1 INF0206", "b.yaml:7:15 INF0302"}},
       // Pickers.
       {{kPool, With(kService, "name: epp", "name: eppp"), kServers}, {"a.yaml:7:29 INF0201"}},
-      {{kPool, With(kService, "namespace: llm", "namespace: other")}, {"a.yaml:1:1 INF0204"}},
+      {{kPool, With(kService, "namespace: llm", "namespace: other")}, {}},
       {{kPool, external, kServers}, {"a.yaml:7:29 INF0213"}},
       {{kPool, With(kService, "port: 9002", "port: 9003"), kServers}, {"a.yaml:7:49 INF0212"}},
       {{With(kPool, "9002", "8000"), kService, kServers}, {"a.yaml:7:49 INF0212"}},
@@ -247,16 +247,16 @@ TEST_CASE("comments with a reason take findings back: behind a line, above it, f
       With(kPool, "targetPorts: [{number: 8000}]", "targetPorts: [{number: 0}]");
   const auto judge = [&](const std::string& text) { return Judge({text, kServers}); };
   const std::string behind =
-      With(bad, "[{number: 0}]", "[{number: 0}]  # inferencectl:ignore INF0107 - a test, OPS-1");
+      With(bad, "[{number: 0}]", "[{number: 0}]  # inferencectl:ignore INF0110 - a test, OPS-1");
   const std::string above =
-      With(bad, "  targetPorts", "  # inferencectl:ignore out-of-range: a test\n\n  targetPorts");
-  const std::string whole = "# inferencectl:ignore INF0107,INF0204 — both meant\n---\n" + bad;
+      With(bad, "  targetPorts", "  # inferencectl:ignore target-ports: a test\n\n  targetPorts");
+  const std::string whole = "# inferencectl:ignore INF0110,INF0204 — both meant\n---\n" + bad;
   for (const std::string& text : {behind, above}) {
     const Verdict verdict = judge(text);
     INFO(text << All(verdict));
     CHECK(verdict.findings.empty());
     REQUIRE(verdict.suppressed.size() == 1);
-    CHECK(verdict.suppressed[0].finding.code == "INF0107");
+    CHECK(verdict.suppressed[0].finding.code == "INF0110");
     CHECK(verdict.suppressed[0].reason.find("a test") == 0);
   }
   const Verdict all = judge(whole);
@@ -268,20 +268,20 @@ TEST_CASE("comments with a reason take findings back: behind a line, above it, f
 TEST_CASE("an ignore without reason or code ignores nothing") {
   const std::string bad =
       With(kPool, "targetPorts: [{number: 8000}]", "targetPorts: [{number: 0}]");
-  for (const char* comment : {"INF0107", "INF0107 -", "INF0999 - why", "", "- why"}) {
+  for (const char* comment : {"INF0110", "INF0110 -", "INF0999 - why", "", "- why"}) {
     INFO(comment);
     const Verdict verdict = Judge(
         {With(bad, "{number: 0}]", std::string("{number: 0}]  # inferencectl:ignore ") + comment),
          kServers});
     CHECK(Places(verdict) ==
-          std::vector<std::string>{"a.yaml:6:26 INF0107", "a.yaml:6:31 INF0009"});
+          std::vector<std::string>{"a.yaml:6:26 INF0110", "a.yaml:6:31 INF0009"});
   }
   // Of another line, and text that only mentions it.
   CHECK(
-      Places(Judge({With(bad, "spec:", "spec:  # inferencectl:ignore INF0107 - why"), kServers})) ==
-      std::vector<std::string>{"a.yaml:4:8 INF0010", "a.yaml:6:26 INF0107"});
-  CHECK(Places(Judge({With(bad, "spec:", "# see inferencectl:ignore INF0107 - why\nspec:"),
-                      kServers})) == std::vector<std::string>{"a.yaml:7:26 INF0107"});
+      Places(Judge({With(bad, "spec:", "spec:  # inferencectl:ignore INF0110 - why"), kServers})) ==
+      std::vector<std::string>{"a.yaml:4:8 INF0010", "a.yaml:6:26 INF0110"});
+  CHECK(Places(Judge({With(bad, "spec:", "# see inferencectl:ignore INF0110 - why\nspec:"),
+                      kServers})) == std::vector<std::string>{"a.yaml:7:26 INF0110"});
 }
 
 TEST_CASE("rules keep away from what is not sound, and the rest is judged all the same") {

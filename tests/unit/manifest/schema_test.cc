@@ -86,7 +86,7 @@ TEST_CASE("what is wrong with a field is said with its path and place") {
   CHECK(Found(head) == Findings{"1:1 INF0106 spec is missing"});
   CHECK(Found(head + "spec:\n  selector: {matchLabels: {}}\n  targetPorts: [{number: 0}]\n") ==
         Findings{"5:27 INF0107 spec.selector.matchLabels needs at least 1 key",
-                 "6:26 INF0107 spec.targetPorts[0].number must be 1 to 65535, not 0"});
+                 "6:26 INF0110 spec.targetPorts[0].number must be 1 to 65535, not 0"});
   CHECK(
       Found(head + "spec:\n  selector: {matchLabels: {app: '@'}}\n  targetPorts: 8000\n"
                    "  appProtocol: grpc\n") ==
@@ -116,7 +116,7 @@ TEST_CASE("old kinds have their own ranges") {
   };
   CHECK(Found(model("v1alpha1", 0)).empty());
   CHECK(Found(model("v1alpha2", 0)) ==
-        Findings{"7:36 INF0107 spec.targetModels[0].weight must be 1 to 1000000, not 0"});
+        Findings{"7:36 INF0113 spec.targetModels[0].weight must be 1 to 1000000, not 0"});
   CHECK(Found(model("v1alpha2", 1'000'001)).size() == 1);
 }
 

@@ -158,7 +158,7 @@ TEST_CASE("plugins whose work is done elsewhere are accepted and said to have no
   REQUIRE(compiled.scheduler);
   CHECK_THAT(compiled.text(), Catch::Contains("info: plugin type 'metrics-data-source'"));
   config.plugins.push_back(Plugin("core-metrics-extractor", Map({{"bogus", Int(1)}})));
-  CheckRefused(config, "has no parameter 'bogus'");
+  CheckRefused(config, "acts on parameter 'bogus'");
 }
 
 TEST_CASE("what has no effect is warned of") {
