@@ -60,7 +60,9 @@ def test_validate_finds_nothing(tmp_path, block):
 
 
 @pytest.mark.parametrize("block", manual_blocks())
-def test_the_manual_s_configuration_is_good(tmp_path, block):
+def test_the_manual_s_configuration_is_good(tmp_path, block, monkeypatch):
+    # Who isn't root has a default admin address in a session only.
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     write(tmp_path, {"inferenced.yaml": block, **{
         name: text for name, text in readme_files().items() if name.startswith("manifests.d/")}})
     done = run("inferenced", "--config", tmp_path / "inferenced.yaml", "--check-config")
