@@ -46,16 +46,19 @@ api::TlsConfig ReadTls(const Node& node, const std::string& path, api::Diagnosti
   api::TlsConfig tls;
   MapReader map(node, path, out);
   if (!map.ok()) return tls;
+  bool known = true;
   if (const Node* mode = map.Need("mode")) {
     const auto text = ReadEnum(*mode, map.Path("mode"), {"none", "selfSigned", "files"}, out);
     tls.mode = text == "files"        ? api::TlsMode::kFiles
                : text == "selfSigned" ? api::TlsMode::kSelfSigned
                                       : api::TlsMode::kNone;
+    known = text.has_value();
   }
   for (const auto& [name, target] :
        {std::pair{"certFile", &tls.cert_file}, std::pair{"keyFile", &tls.key_file}}) {
     const Node* file = map.Find(name);
     if (file) *target = ReadString(*file, map.Path(name), 1, kMaxPath, out).value_or("");
+    if (!known) continue;
     if (!file && tls.mode == api::TlsMode::kFiles) {
       Report(out, codes::kMissing, node.at,
              fmt::format("{} is missing; mode files needs it", map.Path(name)));

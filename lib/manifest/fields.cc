@@ -279,6 +279,12 @@ void MapReader::ReportUnknown(const NodeMember& member, std::string_view consequ
   reported_.push_back(&member);
 }
 
+bool MapReader::HasMisspelt(std::string_view name) const {
+  return std::any_of(node_.members.begin(), node_.members.end(), [&](const NodeMember& member) {
+    return !IsKnown(member.key) && base::ClosestMatch(member.key, known_) == name;
+  });
+}
+
 void MapReader::ReportMissing() {
   for (const Missing& missing : missing_) {
     const NodeMember* misspelt = nullptr;

@@ -77,6 +77,8 @@ class MapReader {
   std::string Path(std::string_view name) const;
   const Node& node() const { return node_; }
   api::Diagnostics& out() const { return out_; }
+  /// Is there an unknown field whose name looks like that one? REQUIRES: Find() of all others.
+  bool HasMisspelt(std::string_view name) const;
   /// Reports the needed fields that are not there; a field whose name looks like one of them is
   /// reported as that, and not once more.
   void ReportMissing();

@@ -36,7 +36,7 @@ api::InferencePool::PickerRef ReadPickerRef(const Node& node, api::Diagnostics& 
   }
   bool kind_known = true;
   if (const Node* kind = map.Find("kind")) {
-    const std::optional<std::string> text = ReadString(*kind, map.Path("kind"), out);
+    const std::optional<std::string> text = ReadString(*kind, map.Path("kind"), 1, 63, out);
     kind_known = text.has_value();
     if (text && !IsKindName(*text)) {
       Report(out, codes::kBadName, kind->at,
@@ -56,14 +56,14 @@ api::InferencePool::PickerRef ReadPickerRef(const Node& node, api::Diagnostics& 
     }
     if (inner.ok()) inner.Done();
   }
-  if (!port && kind_known && ref.kind == "Service") {
-    Report(out, codes::kPortRequired, node.at,
-           "port is required when kind is 'Service' or unspecified (defaults to 'Service')",
-           "add port: {number: 9002} to spec.endpointPickerRef");
-  }
   if (const Node* mode = map.Find("failureMode")) {
     ref.failure_mode = ReadEnum(*mode, map.Path("failureMode"), {"FailOpen", "FailClose"}, out)
                            .value_or(ref.failure_mode);
+  }
+  if (!port && kind_known && ref.kind == "Service" && !map.HasMisspelt("port")) {
+    Report(out, codes::kPortRequired, node.at,
+           "port is required when kind is 'Service' or unspecified (defaults to 'Service')",
+           "add port: {number: 9002} to spec.endpointPickerRef");
   }
   map.Done();
   return ref;

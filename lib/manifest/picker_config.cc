@@ -30,7 +30,13 @@ class PickerConfigReader {
     config_.origin = document_.at;
     MapReader map(document_, "", out_);
     map.Ignore({"apiVersion", "kind"});
-    if (const Node* plugins = map.Find("plugins")) ReadPlugins(*plugins);
+    if (const Node* plugins = map.Find("plugins")) {
+      const size_t before = out_.size();
+      ReadPlugins(*plugins);
+      names_known_ = out_.size() == before;
+    } else {
+      names_known_ = !map.HasMisspelt("plugins");
+    }
     if (const Node* profiles = map.Find("schedulingProfiles")) ReadProfiles(*profiles);
     if (const Node* gates = map.Find("featureGates")) ReadGates(*gates);
     for (const std::string_view name : {"dataLayer", "data"}) {
@@ -194,6 +200,7 @@ class PickerConfigReader {
         return;
       }
     }
+    if (!names_known_) return;
     Report(out_, codes::kPluginReference, ref.at,
            fmt::format("undefined plugin '{}'", base::Printable(ref.text, 60)),
            meant.empty() ? "declare it under plugins" : fmt::format("did you mean '{}'?", meant));
@@ -384,6 +391,7 @@ class PickerConfigReader {
   api::Diagnostics& out_;
   api::EndpointPickerConfig config_;
   std::map<std::string, std::string, std::less<>> types_;  // by plugin name
+  bool names_known_ = true;  // what is wrong with a plugin is said there, not where it is named
 };
 
 }  // namespace

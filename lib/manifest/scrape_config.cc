@@ -64,8 +64,14 @@ class FieldReader {
 
 void CheckScrape(MapReader& map, const api::ScrapeConfig& scrape) {
   // A pool's settings lie over the daemon's: what is wrong there is not said again here.
-  const bool written = map.Find("certFile") || map.Find("keyFile");
-  if (written && scrape.cert_file->empty() != scrape.key_file->empty()) {
+  // A wrong value is said already, and still one that was meant.
+  const auto set = [](const Node* written, const api::Field<std::string>& value) {
+    if (written == nullptr) return !value->empty();
+    return written->kind != Node::Kind::kScalar || !written->text.empty();
+  };
+  const Node *cert = map.Find("certFile"), *key = map.Find("keyFile");
+  if ((cert != nullptr || key != nullptr) &&
+      set(cert, scrape.cert_file) != set(key, scrape.key_file)) {
     Report(map.out(), codes::kMissing, map.node().at,
            fmt::format("{} needs both certFile and keyFile, or neither", map.Path("certFile")));
   }
@@ -104,7 +110,7 @@ std::vector<api::EngineMap> ReadEngines(const Node& node, api::Diagnostics& out)
       const std::optional<std::string> text = ReadString(*name, map.Path("name"), 1, 63, out);
       engine.name = text.value_or("");
       if (text && !api::IsLabelValue(*text)) {
-        Report(out, codes::kBadName, name->at,
+        Report(out, codes::kBadLabel, name->at,
                fmt::format("{} '{}' cannot be the value of an engine label", map.Path("name"),
                            base::Printable(*text, 80)));
       }

@@ -111,8 +111,23 @@ class FileReader {
       return false;
     }
     const schema::Kind* known = schema::FindKind(TextAt(document, "apiVersion"), kind);
-    if (known != nullptr) AddObject(document, *known, 0, before);
+    if (known == nullptr) return true;
+    CheckWhatIsPassedOver(document, *known, before);
+    AddObject(document, *known, 0, before);
     return true;
+  }
+
+  // The reader does not look into what this build does not act on.
+  void CheckWhatIsPassedOver(const Node& document, const schema::Kind& kind, size_t before) {
+    std::set<std::pair<int, int>> said;
+    for (size_t i = before; i < result_.found.size(); ++i) {
+      said.emplace(result_.found[i].origin.line, result_.found[i].origin.column);
+    }
+    api::Diagnostics found;
+    schema::Check(document, kind, {options_.release}, found);
+    for (api::Diagnostic& d : found) {
+      if (!said.contains({d.origin.line, d.origin.column})) result_.found.push_back(std::move(d));
+    }
   }
 
   // A configuration among several documents: no program would read it.

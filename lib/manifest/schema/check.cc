@@ -108,7 +108,7 @@ class Checker {
       Value(member.value, *field, Join(path, member.key));
     }
     for (const Field& field : fields) {
-      if (field.required && !Has(node, field.name)) Missing(node, field, fields, path);
+      if (field.required && !Has(node, field.name)) Missing(node, field, fields, open, path);
     }
   }
 
@@ -145,13 +145,15 @@ class Checker {
            meant.empty() ? "" : fmt::format("did you mean '{}'?", meant));
   }
 
-  void Missing(const Node& node, const Field& field, std::span<const Field> fields,
+  void Missing(const Node& node, const Field& field, std::span<const Field> fields, bool open,
                const std::string& path) {
     for (const NodeMember& member : node.members) {
       const bool known = std::any_of(fields.begin(), fields.end(),
                                      [&](const Field& f) { return f.name == member.key; });
-      // Already reported as unknown, with this field as the one that was meant.
-      if (!known && MeantBy(member.key, fields) == field.name) return;
+      if (known || MeantBy(member.key, fields) != field.name) continue;
+      // Reported as unknown, with this field as the one that was meant.
+      if (open) Unknown(member, fields, path);
+      return;
     }
     Report(out_, codes::kMissing, node.at, fmt::format("{} is missing", Join(path, field.name)),
            std::string(field.doc));
@@ -191,11 +193,9 @@ class Checker {
         ReadBool(node, path, out_);
         return;
       case Type::kDuration:
-        ReadDuration(node, path, std::chrono::nanoseconds::zero(), std::chrono::hours(24 * 365),
-                     out_);
-        return;
+        return Duration(node, field, path);
       case Type::kQuantity:
-        ReadQuantity(node, path, 0, kNoMax, out_);
+        ReadQuantity(node, path, std::max<int64_t>(field.min, 0), field.max, out_);
         return;
       case Type::kIntOrString:
         if (node.kind != Node::Kind::kScalar) WrongType(node, path, "a number or a name");
@@ -283,6 +283,12 @@ class Checker {
     for (size_t i = before; i < out_.size(); ++i) {
       if (out_[i].code == codes::kOutOfRange) out_[i].code = field.range_code;
     }
+  }
+
+  void Duration(const Node& node, const Field& field, const std::string& path) {
+    constexpr int64_t kYear = Nanos(std::chrono::hours(24 * 365));
+    ReadDuration(node, path, std::chrono::nanoseconds(std::max<int64_t>(field.min, 0)),
+                 std::chrono::nanoseconds(std::min(field.max, kYear)), out_);
   }
 
   void Number(const Node& node, const Field& field, const std::string& path) {

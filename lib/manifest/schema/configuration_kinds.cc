@@ -5,6 +5,8 @@
 namespace inference::manifest::schema {
 namespace {
 
+using namespace std::chrono_literals;
+
 constexpr Field kText = {.type = Type::kString};
 
 // --- DaemonConfig ---
@@ -43,16 +45,22 @@ constexpr std::string_view kSchemes[] = {"http", "https"};
 constexpr Field kScrapeFields[] = {
     {.name = "interval",
      .type = Type::kDuration,
+     .min = Nanos(10ms),
+     .max = Nanos(1h),
      .def = "50ms",
-     .doc = "Time between two pages of an endpoint; 10ms to 1h."},
+     .doc = "Time between two pages of an endpoint."},
     {.name = "timeout",
      .type = Type::kDuration,
+     .min = Nanos(1ms),
+     .max = Nanos(1min),
      .def = "500ms",
-     .doc = "A page that takes longer counts as failed; 1ms to 1m."},
+     .doc = "A page that takes longer counts as failed."},
     {.name = "staleAfter",
      .type = Type::kDuration,
+     .min = Nanos(10ms),
+     .max = Nanos(24h),
      .def = "2s",
-     .doc = "Values older than this are unknown; not less than the interval, at most 24h."},
+     .doc = "Values older than this are unknown; not less than the interval."},
     {.name = "scheme",
      .type = Type::kString,
      .one_of = kSchemes,
@@ -121,16 +129,21 @@ constexpr Field kPoolName = {.type = Type::kString};
 constexpr Field kLimitsFields[] = {
     {.name = "maxBodyBytes",
      .type = Type::kQuantity,
+     .min = 1024,
+     .max = int64_t{1} << 32,
      .def = "64Mi",
-     .doc = "Larger request bodies are answered 413; 1Ki to 4Gi."},
+     .doc = "Larger request bodies are answered 413."},
     {.name = "bodyBudget",
      .type = Type::kQuantity,
+     .min = 1024,
      .def = "2Gi",
      .doc = "All bodies held at once; beyond it requests are answered 503."},
     {.name = "pickTimeout",
      .type = Type::kDuration,
+     .min = Nanos(1ms),
+     .max = Nanos(10min),
      .def = "5s",
-     .doc = "How long a decision may take; 1ms to 10m."},
+     .doc = "How long a decision may take."},
 };
 
 constexpr Field kEngineFields[] = {
@@ -240,8 +253,10 @@ constexpr Field kDaemonFields[] = {
      .doc = "auto: text on a terminal, else JSON."},
     {.name = "drainTimeout",
      .type = Type::kDuration,
+     .min = Nanos(0s),
+     .max = Nanos(24h),
      .def = "30s",
-     .doc = "How long streams may finish after SIGTERM; 0s to 24h."},
+     .doc = "How long streams may finish after SIGTERM."},
     {.name = "endpointHeader",
      .type = Type::kBool,
      .def = "false",
@@ -262,7 +277,7 @@ constexpr Field kPluginFields[] = {
      .min = 1,
      .max = 253,
      .doc = "Which plugin."},
-    {.name = "parameters", .type = Type::kAny, .doc = "As the plugin wants them."},
+    {.name = "parameters", .doc = "As the plugin wants them.", .open = true},
 };
 constexpr Field kPlugin = {.fields = kPluginFields};
 constexpr Field kEntryFields[] = {
@@ -288,12 +303,26 @@ constexpr Field kProfileFields[] = {
 };
 constexpr Field kProfile = {.fields = kProfileFields};
 constexpr Field kRefFields[] = {
-    {.name = "pluginRef", .type = Type::kString, .required = true, .doc = "Name of a plugin."},
+    {.name = "pluginRef",
+     .type = Type::kString,
+     .required = true,
+     .min = 1,
+     .max = 253,
+     .doc = "Name of a plugin."},
 };
 constexpr Field kRef = {.fields = kRefFields};
 constexpr Field kSourceFields[] = {
-    {.name = "pluginRef", .type = Type::kString, .required = true, .doc = "Name of a plugin."},
-    {.name = "extractors", .type = Type::kList, .doc = "What reads its data.", .items = &kRef},
+    {.name = "pluginRef",
+     .type = Type::kString,
+     .required = true,
+     .min = 1,
+     .max = 253,
+     .doc = "Name of a plugin."},
+    {.name = "extractors",
+     .type = Type::kList,
+     .min = 1,
+     .doc = "What reads its data.",
+     .items = &kRef},
 };
 constexpr Field kSource = {.fields = kSourceFields};
 constexpr Field kDataLayerFields[] = {
@@ -303,6 +332,7 @@ constexpr Field kDataLayerFields[] = {
      .doc = "Scrape metrics without being told to."},
     {.name = "sources",
      .type = Type::kList,
+     .min = 1,
      .doc = "Where data of endpoints comes from.",
      .items = &kSource},
     {.name = "discovery",

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "api/text_values.h"
 #include "base/text.h"
 
 namespace inference::manifest::schema {
@@ -43,11 +44,16 @@ std::string Range(const Field& field) {
                           : field.type == Type::kList ? " items"
                           : field.type == Type::kMap  ? " keys"
                                                       : "";
+  const auto shown = [&](int64_t bound) {
+    if (field.type == Type::kDuration) return api::FormatDuration(std::chrono::nanoseconds(bound));
+    if (field.type == Type::kQuantity) return api::FormatQuantity(bound);
+    return std::to_string(bound);
+  };
   if (field.min != kNoMin && field.max != kNoMax) {
-    return fmt::format("{} to {}{}", field.min, field.max, what);
+    return fmt::format("{} to {}{}", shown(field.min), shown(field.max), what);
   }
-  if (field.min != kNoMin) return fmt::format("at least {}{}", field.min, what);
-  if (field.max != kNoMax) return fmt::format("at most {}{}", field.max, what);
+  if (field.min != kNoMin) return fmt::format("at least {}{}", shown(field.min), what);
+  if (field.max != kNoMax) return fmt::format("at most {}{}", shown(field.max), what);
   return "";
 }
 

@@ -14,7 +14,6 @@ constexpr Field kEndpointFields[] = {
     {.name = "name",
      .type = Type::kString,
      .required = true,
-     .min = 1,
      .max = 253,
      .format = Format::kDnsSubdomain,
      .doc = "Unique in the set."},

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <limits>
 #include <span>
@@ -42,11 +43,17 @@ enum class Format : uint8_t {
 inline constexpr int64_t kNoMin = std::numeric_limits<int64_t>::min();
 inline constexpr int64_t kNoMax = std::numeric_limits<int64_t>::max();
 
+/// For ranges of durations.
+constexpr int64_t Nanos(std::chrono::nanoseconds duration) {
+  return duration.count();
+}
+
 struct Field {
   std::string_view name = {};  // empty for `items`
   Type type = Type::kObject;
   bool required = false;
-  /// Range of a number; length of a string in code points; number of items or of keys.
+  /// Range of a number; of a duration in nanoseconds, of a quantity in bytes; length of a string in
+  /// code points; number of items or of keys.
   int64_t min = kNoMin, max = kNoMax;
   /// What reports a value out of range, if not INF0107.
   std::string_view range_code = {};
