@@ -130,6 +130,10 @@ Status CheckChoice(const OptionRow& option, const std::string& value) {
   }
   for (std::string_view choice : choices) {
     if (choice == chosen) return Status::Ok();
+    // "jsonpath=" wants more behind it.
+    if (choice.ends_with('=') && chosen.size() > choice.size() && chosen.starts_with(choice)) {
+      return Status::Ok();
+    }
   }
   std::string list;
   for (std::string_view choice : choices) list += (list.empty() ? "" : ", ") + std::string(choice);

@@ -8,6 +8,7 @@
 #include "api/codes.h"
 #include "base/text.h"
 #include "inferencectl/daemon_names.h"
+#include "inferencectl/output/kinds.h"
 #include "inferencectl/topics.h"
 #include "manifest/schema/explain.h"
 #include "manifest/schema/schema.h"
@@ -145,7 +146,10 @@ class Completer {
       out_.bits = kFilesBit;
       return;
     }
-    for (std::string_view choice : base::SplitTrimmed(option.choices, '|')) Offer(choice);
+    for (std::string_view choice : base::SplitTrimmed(option.choices, '|')) {
+      Offer(choice);
+      if (choice.ends_with('=') && choice.starts_with(current_)) out_.bits |= kNoSpaceBit;
+    }
     Of(option.words);
   }
 
@@ -213,6 +217,7 @@ class Completer {
 
   void Kinds() {
     for (const schema::Kind& kind : schema::Kinds()) Offer(kind.kind, kind.doc);
+    for (const schema::Kind& kind : output::Kinds()) Offer(kind.kind, kind.doc);
   }
 
   void Explained() {

@@ -9,6 +9,7 @@
 #include <set>
 
 #include "inferencectl/format.h"
+#include "inferencectl/list_view.h"
 #include "inferencectl/table.h"
 
 namespace inference::ctl {
@@ -226,16 +227,22 @@ void SortEndpoints(const std::string& column, ListEndpointsResponse& list) {
                    });
 }
 
+Table EndpointColumns() {
+  return EndpointTable({}, /*wide=*/true);
+}
+
+Json EndpointListJson(const Invocation& run, const ListEndpointsResponse& list) {
+  Json out = Envelope("EndpointList", run.world.clock.WallNow(), run.Server());
+  out["generation"] = list.generation();
+  out["items"] = Json::array();
+  for (const Endpoint& e : list.endpoints()) out["items"].push_back(EndpointJson(e));
+  out["warnings"] = Json::array();
+  return out;
+}
+
 void PrintEndpoints(const Invocation& run, const ListEndpointsResponse& list, bool headers) {
   const std::string& format = run.format();
-  if (run.WantsDocument()) {
-    Json out = Envelope("EndpointList", run.world.clock.WallNow(), run.Server());
-    out["generation"] = list.generation();
-    out["items"] = Json::array();
-    for (const Endpoint& e : list.endpoints()) out["items"].push_back(EndpointJson(e));
-    out["warnings"] = Json::array();
-    run.PrintDocument(out);
-  } else if (format == "jsonl") {
+  if (format == "jsonl") {
     for (const Endpoint& e : list.endpoints()) {
       Json out{{"apiVersion", kOutputVersion}, {"kind", "Endpoint"}};
       out["observedAt"] = UtcTime(list.observed_at(), true);
@@ -244,13 +251,13 @@ void PrintEndpoints(const Invocation& run, const ListEndpointsResponse& list, bo
     }
   } else if (format == "name") {
     for (const Endpoint& e : list.endpoints()) run.Print("endpoint/" + e.name() + "\n");
-  } else {
-    const Table table = EndpointTable(list, format == "wide");
+  } else if (!PrintListDocument(run, EndpointListJson(run, list))) {
+    Table table = EndpointTable(list, WantsAllColumns(run));
     if (table.empty()) {
       run.Remark("no endpoints");
       return;
     }
-    run.Print(table.Render(headers && !run.args.Switch("no-headers"), run.color));
+    PrintTable(run, std::move(table), headers);
   }
 }
 

@@ -17,6 +17,9 @@ void Invocation::PrintDocument(const Json& document) const {
 }
 
 std::string Invocation::format() const {
+  const OptionRow* option = FindOption(args.verb(), "output");
+  const bool may_be_file = option != nullptr && option->argument.ends_with("[=FILE]");
+  if (!may_be_file) return args.Text("output");
   const std::vector<std::string>& given = args.List("output");
   for (auto it = given.rbegin(); it != given.rend(); ++it) {
     if (it->find('=') == std::string::npos) return *it;

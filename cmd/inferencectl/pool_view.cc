@@ -6,6 +6,7 @@
 
 #include "inferencectl/envelope.h"
 #include "inferencectl/format.h"
+#include "inferencectl/list_view.h"
 #include "inferencectl/table.h"
 
 namespace inference::ctl {
@@ -109,18 +110,24 @@ Json PoolJson(const Pool& pool) {
   return out;
 }
 
+Json PoolListJson(const Invocation& run, const admin::v1::ListPoolsResponse& list) {
+  Json out = Envelope("PoolList", run.world.clock.WallNow(), run.Server());
+  out["generation"] = list.generation();
+  out["items"] = Json::array();
+  for (const Pool& pool : list.pools()) out["items"].push_back(PoolJson(pool));
+  out["warnings"] = Json::array();
+  return out;
+}
+
 }  // namespace
+
+Table PoolColumns() {
+  return PoolTable({}, /*wide=*/true);
+}
 
 void PrintPools(const Invocation& run, const admin::v1::ListPoolsResponse& list) {
   const std::string& format = run.format();
-  if (run.WantsDocument()) {
-    Json out = Envelope("PoolList", run.world.clock.WallNow(), run.Server());
-    out["generation"] = list.generation();
-    out["items"] = Json::array();
-    for (const Pool& pool : list.pools()) out["items"].push_back(PoolJson(pool));
-    out["warnings"] = Json::array();
-    run.PrintDocument(out);
-  } else if (format == "jsonl") {
+  if (format == "jsonl") {
     for (const Pool& pool : list.pools()) {
       Json out{{"apiVersion", kOutputVersion}, {"kind", "Pool"}};
       out.update(PoolJson(pool));
@@ -128,13 +135,13 @@ void PrintPools(const Invocation& run, const admin::v1::ListPoolsResponse& list)
     }
   } else if (format == "name") {
     for (const Pool& pool : list.pools()) run.Print("pool/" + pool.key() + "\n");
-  } else {
-    const Table table = PoolTable(list, format == "wide");
+  } else if (!PrintListDocument(run, PoolListJson(run, list))) {
+    Table table = PoolTable(list, WantsAllColumns(run));
     if (table.empty()) {
       run.Remark("no pools");
       return;
     }
-    run.Print(table.Render(!run.args.Switch("no-headers"), run.color));
+    PrintTable(run, std::move(table), /*headers=*/true);
   }
 }
 

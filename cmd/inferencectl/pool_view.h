@@ -2,9 +2,12 @@
 
 #include "inference/admin/v1/admin.pb.h"
 #include "inferencectl/invocation.h"
+#include "inferencectl/table.h"
 
 namespace inference::ctl {
 
+/// A table with all columns and no row.
+Table PoolColumns();
 /// In the format asked for.
 void PrintPools(const Invocation& run, const admin::v1::ListPoolsResponse& list);
 

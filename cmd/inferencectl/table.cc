@@ -63,6 +63,23 @@ void Table::RenderLine(const std::vector<Cell>& cells, const std::vector<size_t>
   out += '\n';
 }
 
+std::vector<std::string> Table::Headers() const {
+  std::vector<std::string> out;
+  for (const Column& column : columns_) out.push_back(column.header);
+  return out;
+}
+
+void Table::Keep(const std::vector<size_t>& columns) {
+  std::vector<Column> kept;
+  for (const size_t i : columns) kept.push_back(columns_[i]);
+  columns_ = std::move(kept);
+  for (Row& row : rows_) {
+    std::vector<Cell> cells;
+    for (const size_t i : columns) cells.push_back(row.cells[i]);
+    row.cells = std::move(cells);
+  }
+}
+
 std::string Table::Render(bool headers, bool color) const {
   std::vector<size_t> widths;
   std::vector<Cell> header;

@@ -31,6 +31,9 @@ class Table {
   /// A line under the last row, not aligned.
   void AddNote(std::string text);
   bool empty() const { return rows_.empty(); }
+  std::vector<std::string> Headers() const;
+  /// Only these columns, in this order. REQUIRES: each is less than their number.
+  void Keep(const std::vector<size_t>& columns);
 
   std::string Render(bool headers, bool color) const;
 

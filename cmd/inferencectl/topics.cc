@@ -11,6 +11,7 @@
 #include "inferencectl/exit_code.h"
 #include "inferencectl/format.h"
 #include "inferencectl/option_table.h"
+#include "inferencectl/output/kinds.h"
 
 namespace inference::ctl {
 namespace {
@@ -56,6 +57,12 @@ constexpr std::array kFormats{
               "`item`; a failure is a document too, of kind Error"},
     FormatRow{"yaml", "the same document as YAML"},
     FormatRow{"jsonl", "one object per line, the form for --watch"},
+    FormatRow{"jsonpath=",
+              "what paths in a template point at, as kubectl's: text, {.items[*].name}, "
+              "{['a.b']}, {[0]}, {[-1]}, {\"\\n\"}, {range .items[*]}...{end}; no filters, slices, "
+              "unions or search below"},
+    FormatRow{"custom-columns=",
+              "a table of paths into each item, as NAME:.name,KV:.kvCacheUsage.value"},
     FormatRow{"name", "one name per line, as endpoint/NAME or pool/NAMESPACE/NAME"},
     FormatRow{"short", "findings as file:line:column: level: message, as compilers print"},
     FormatRow{"junit", "findings as test results that CI servers show"},
@@ -69,9 +76,14 @@ std::string FormattingText() {
       "Output. Standard output holds the answer, standard error everything else. Not\n"
       "every verb has every format; see its --output.\n\n";
   for (const FormatRow& row : kFormats) {
-    out += fmt::format("  {:<8}", row.name) + Wrapped(row.what, 10, 10);
+    out += fmt::format("  {:<16}", row.name) + Wrapped(row.what, 18, 18);
   }
-  return out +
+  out += "\nKinds of documents (inferencectl schema KIND):\n  ";
+  std::string kinds;
+  for (const manifest::schema::Kind& kind : output::Kinds()) {
+    kinds += (kinds.empty() ? "" : ", ") + std::string(kind.kind);
+  }
+  return out + Wrapped(kinds, 2, 2) +
          "\nIn JSON an unknown number is absent or null. Fields are only ever added to v1.\n"
          "The exit code doesn't depend on the format, on -q, or on a terminal.\n";
 }

@@ -198,4 +198,4 @@ def test_kubectl_finds_the_plugin_and_its_completion(tmp_path):
     shim = pathlib.Path(__file__).parents[2] / "completions" / "kubectl_complete-inference"
     words = subprocess.run([shim, "get", "-o", "js"], capture_output=True, text=True,
                            env={**os.environ, "PATH": path})
-    assert (words.stdout, words.stderr) == ("json\njsonl\n:4\n", "")
+    assert (words.stdout, words.stderr) == ("json\njsonl\njsonpath=\n:6\n", "")

@@ -1,9 +1,13 @@
 """`inferencectl get endpoints -w` on a terminal, in a pipe, and ended by Ctrl-C."""
 
+import fcntl
 import json
+import os
 import re
 import signal
+import struct
 import subprocess
+import termios
 
 import pytest
 from harness.daemon import Daemon, program
@@ -108,3 +112,74 @@ def test_the_reader_of_the_pipe_goes_away(daemon):
     assert child.stdout.readline().startswith(b"ENDPOINT")
     child.stdout.close()
     assert child.wait(15) in (141, -signal.SIGPIPE)
+
+
+def test_a_second_ctrl_c_ends_it_where_the_first_could_not(daemon):
+    """Nobody reads the pipe, so that the program stands in the middle of a line."""
+    read, write = os.pipe()
+    fcntl.fcntl(write, fcntl.F_SETPIPE_SZ, 4096)
+    child = subprocess.Popen(
+        [program("inferencectl"), "--server", daemon.admin, "get", "endpoints", "-w", "-o", "jsonl",
+         "--interval", "100ms"], stdout=write, stdin=subprocess.DEVNULL,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
+    os.close(write)
+    try:
+        def pending():
+            return struct.unpack("i", fcntl.ioctl(read, termios.FIONREAD, b"\0" * 4))[0]
+        seen = [-1]
+
+        def stands_still():
+            seen.append(pending())
+            return seen[-1] == seen[-2] > 0
+        wait_until(stands_still, "the pipe is full", interval=0.5)
+        child.send_signal(signal.SIGINT)
+        with pytest.raises(subprocess.TimeoutExpired):
+            child.wait(0.3)
+        child.send_signal(signal.SIGINT)
+        assert child.wait(15) == 130
+    finally:
+        child.kill()
+        child.wait()
+        os.close(read)
+
+
+def test_ctrl_c_ends_a_wait_for_a_daemon_that_does_not_answer(daemon):
+    daemon.process.signal(signal.SIGSTOP)
+    terminal = Terminal(program("inferencectl"), "--server", daemon.admin, "-v", "get", "pools",
+                        "--timeout", "1m")
+    try:
+        terminal.wait_for(lambda out: b"daemon: " in out, "it asks")
+        terminal.press(b"\x03")
+        assert terminal.end() in (130, -signal.SIGINT)
+    finally:
+        daemon.process.signal(signal.SIGCONT)
+        terminal.close()
+
+
+@pytest.mark.parametrize("words", [["--help"], ["-h"], ["help", "get"], ["help", "codes"]])
+def test_help_fits_a_terminal_of_80_columns_and_has_no_escapes(words):
+    terminal = Terminal(program("inferencectl"), *words)
+    try:
+        assert terminal.end() == 0
+        assert b"\x1b" not in terminal.output
+        lines = terminal.output.decode().split("\r\n")
+        assert max(map(len, lines)) <= 80, max(lines, key=len)
+    finally:
+        terminal.close()
+
+
+@pytest.mark.parametrize("environment, colored", [
+    ({}, True), ({"NO_COLOR": "1"}, False), ({"NO_COLOR": ""}, True), ({"TERM": "dumb"}, False),
+    ({"NO_COLOR": "1", "CLICOLOR_FORCE": "1"}, False)])
+def test_findings_are_coloured_on_a_terminal_only(tmp_path, environment, colored):
+    (tmp_path / "bad.yaml").write_text("kind: InferencePool\n")
+    terminal = Terminal(program("inferencectl"), "validate", "-f", tmp_path / "bad.yaml",
+                        env=environment)
+    try:
+        assert terminal.end() == 1
+        assert (b"\x1b[" in terminal.output) == colored, terminal.output
+    finally:
+        terminal.close()
+    piped = subprocess.run([program("inferencectl"), "validate", "-f", tmp_path / "bad.yaml"],
+                           capture_output=True, stdin=subprocess.DEVNULL)
+    assert b"\x1b" not in piped.stdout + piped.stderr and piped.returncode == 1

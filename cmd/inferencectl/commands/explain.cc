@@ -11,6 +11,7 @@
 #include "inferencectl/diagnostic_view.h"
 #include "inferencectl/envelope.h"
 #include "inferencectl/invocation.h"
+#include "inferencectl/output/kinds.h"
 #include "manifest/schema/explain.h"
 #include "manifest/schema/json_schema.h"
 
@@ -104,7 +105,10 @@ Answer ExplainKind(Invocation& run, const std::string& topic) {
   if (!depth.ok()) return {ExitCode::kUsage, depth.status()};
   const size_t dot = std::min(topic.find('.'), topic.size());
   const std::string path = topic.substr(std::min(dot + 1, topic.size()));
-  const auto kind = schema::KindNamed(topic.substr(0, dot), run.args.Text("api-version"));
+  const std::string& version = run.args.Text("api-version");
+  const schema::Kind* ours = version.empty() ? output::FindKind(topic.substr(0, dot)) : nullptr;
+  const auto kind = ours != nullptr ? Result<const schema::Kind*>(ours)
+                                    : schema::KindNamed(topic.substr(0, dot), version);
   if (!kind.ok()) return kind.status();
   const Result<std::string> text = schema::Explain(**kind, path, *depth, kWidth);
   if (!text.ok()) return text.status();

@@ -12,6 +12,7 @@
 #include "inferencectl/format.h"
 #include "inferencectl/interrupt.h"
 #include "inferencectl/invocation.h"
+#include "inferencectl/list_view.h"
 #include "inferencectl/pool_view.h"
 
 namespace inference::ctl {
@@ -135,7 +136,9 @@ Answer WatchEndpoints(const Invocation& run, admin::AdminClient& client,
 
 Answer GetEndpoints(const Invocation& run, const std::vector<std::string>& names) {
   const bool watch = run.args.Switch("watch");
-  if (watch && run.WantsDocument()) {
+  const bool one_document = run.WantsDocument() || run.format().starts_with("jsonpath=") ||
+                            run.format().starts_with("custom-columns=");
+  if (watch && one_document) {
     return {ExitCode::kUsage,
             Status(Code::kInvalidArgument,
                    "-o " + run.format() + " is one document; with --watch use -o jsonl")};
@@ -166,6 +169,11 @@ Answer RunGet(Invocation& run) {
   const auto& operands = run.args.operands();
   auto resource = ResourceOf(operands.front());
   if (!resource) return {ExitCode::kUsage, resource.status()};
+  const Table columns = *resource == Resource::kPools ? PoolColumns() : EndpointColumns();
+  if (PrintColumnNames(run, columns)) return ExitCode::kOk;
+  if (Status status = CheckListOptions(run, columns); !status.ok()) {
+    return {ExitCode::kUsage, status};
+  }
   const std::vector<std::string> names(operands.begin() + 1, operands.end());
   return *resource == Resource::kPools ? GetPools(run, names) : GetEndpoints(run, names);
 }

@@ -26,11 +26,14 @@ constexpr std::array kVerbs{
             .operands = "[KIND]",
             .max_operands = 1,
             .words = Words::kKinds,
-            .summary = "JSON Schema of manifests, for editors",
-            .description =
-                "Prints the JSON Schema (draft 2020-12) of one kind, or of all. Needs no daemon.",
+            .summary = "JSON Schema of manifests and of outputs",
+            .description = "Prints the JSON Schema (draft 2020-12) of one kind, or of all "
+                           "manifests, for editors. A "
+                           "kind that -o json prints, as EndpointList, has one too; within "
+                           "cli.inferenced.dev/v1 fields are only added. Needs no daemon.",
             .examples = "inferencectl schema InferencePool > inferencepool.json\n"
-                        "inferencectl schema > inferenced.schema.json",
+                        "inferencectl schema > inferenced.schema.json\n"
+                        "inferencectl schema EndpointList",
             .exits = "1 there is no such kind",
             .run = RunSchema},
 };

@@ -75,9 +75,14 @@ constexpr std::array kOptions{
               .fallback = "table",
               .env = "INFERENCECTL_OUTPUT",
               .config = "output",
-              .choices = "table|wide|json|jsonl|yaml|name",
+              .choices = "table|wide|json|jsonl|yaml|name|jsonpath=|custom-columns=",
               .doc = "the form of the answer; wide has more columns, jsonl is one object per line, "
-                     "name names only"},
+                     "name names only, jsonpath={.items[*].name} what a path points at, "
+                     "custom-columns=NAME:.name,STATE:.state a table of paths into each item"},
+    OptionRow{.verbs = "get",
+              .name = "columns",
+              .argument = "NAME,...",
+              .doc = "only these columns of the wide table, in this order; help lists them"},
     OptionRow{.verbs = "get",
               .name = "watch",
               .letter = 'w',

@@ -304,6 +304,45 @@ TEST_CASE("schema prints JSON Schema of one kind or of all") {
   CHECK(Run({"schema", "Nope"}).code == 1);
 }
 
+TEST_CASE("schema and explain know the kinds of outputs") {
+  const Json schema = Json::parse(Run({"schema", "endpointlist"}).out);
+  CHECK(schema["title"] == "EndpointList");
+  CHECK(schema["properties"]["apiVersion"]["const"] == "cli.inferenced.dev/v1");
+  const Json& endpoint = schema["properties"]["items"]["items"];
+  CHECK_FALSE(endpoint.contains("additionalProperties"));  // a later version may have more
+  CHECK(endpoint["properties"]["lora"]["type"] == Json({"object", "null"}));
+  CHECK(endpoint["properties"]["name"]["type"] == "string");
+  CHECK(Run({"explain", "EndpointList.items.running"}).out.find("Requests that run") !=
+        std::string::npos);
+  CHECK(Run({"explain", "EndpointList.items.runing"}).code == 1);
+}
+
+TEST_CASE("get: columns and paths are checked before a daemon is asked") {
+  struct Case {
+    std::vector<const char*> words;
+    const char* says;
+  };
+  const std::vector<Case> cases{
+      {{"get", "pools", "--columns", "nmae,ready"}, "no column \"nmae\"; did you mean \"name\"?"},
+      {{"get", "pools", "--columns", "name", "-o", "json"}, "--columns is for tables"},
+      {{"get", "pools", "-o", "jsonpath={..name}"}, "is not supported at character 3"},
+      {{"get", "pools", "-o", "jsonpath="}, "a template is missing"},
+      {{"get", "pools", "-o", "custom-columns=NAME"}, "\"NAME\" is not HEADER:PATH"},
+      {{"get", "pools", "-o", "custom-columns=NAME:name"}, "a path begins with"},
+      {{"get", "endpoints", "-w", "-o", "jsonpath={.kind}"}, "is one document"},
+      {{"status", "-o", "jsonpath={.kind}"}, "is not one of table, json, yaml"},
+  };
+  for (const Case& c : cases) {
+    const Outcome ran = Run(c.words, {{"INFERENCECTL_SERVER", "unix:///nowhere"}});
+    CAPTURE(ran.err);
+    CHECK(ran.code == 2);
+    CHECK(ran.err.find(c.says) != std::string::npos);
+  }
+  const Outcome names = Run({"get", "endpoints", "--columns", "help"});
+  CHECK(names.code == 0);
+  CHECK(names.out.find("POOL\nENDPOINT\nADDRESS\n") == 0);
+}
+
 TEST_CASE("version") {
   CHECK(Run({"version"}).out.find("inferencectl ") == 0);
   CHECK(Run({"--version"}).out == Run({"version"}).out);

@@ -82,9 +82,11 @@ TEST_CASE("completion: every option of every verb, but those that stand there al
 }
 
 TEST_CASE("completion: values of options") {
-  CHECK(Offer({"get", "-o", "js"}).values == List{"json", "jsonl"});
-  CHECK(Offer({"get", "--output", "js"}).values == List{"json", "jsonl"});
-  CHECK(Offer({"get", "--output=js"}).values == List{"json", "jsonl"});
+  CHECK(Offer({"get", "-o", "js"}).values == List{"json", "jsonl", "jsonpath="});
+  CHECK(Offer({"get", "--output", "js"}).values == List{"json", "jsonl", "jsonpath="});
+  CHECK(Offer({"get", "--output=js"}).values == List{"json", "jsonl", "jsonpath="});
+  CHECK(Offer({"get", "-o", "jsonp"}).bits == (kNoFilesBit | kNoSpaceBit));
+  CHECK(Offer({"get", "-o", "jsonl"}).bits == kNoFilesBit);
   CHECK(Offer({"get", "--sort-by="}).values.size() == 9);
   CHECK(Offer({"get", "--pool", "llm/"}).values == List{"llm/qwen3", "llm/llama"});
   CHECK(Offer({"get", "-p", "w"}).values == List{"web/chat"});

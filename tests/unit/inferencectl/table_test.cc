@@ -7,6 +7,15 @@
 namespace inference::ctl {
 namespace {
 
+TEST_CASE("columns can be chosen") {
+  Table table;
+  for (const char* header : {"A", "B", "C"}) table.AddColumn(header);
+  table.AddRow({"1", "2", "3"});
+  CHECK(table.Headers() == std::vector<std::string>{"A", "B", "C"});
+  table.Keep({2, 0});
+  CHECK(table.Render(true, false) == "C  A\n3  1\n");
+}
+
 TEST_CASE("columns are aligned by display width and no line ends in spaces") {
   Table table;
   table.AddColumn("NAME");
