@@ -323,7 +323,7 @@ TEST_CASE("get: columns and paths are checked before a daemon is asked") {
     const char* says;
   };
   const std::vector<Case> cases{
-      {{"get", "pools", "--columns", "nmae,ready"}, "no column \"nmae\"; did you mean \"name\"?"},
+      {{"get", "pools", "--columns", "raedy,pool"}, "no column \"raedy\"; did you mean \"ready\"?"},
       {{"get", "pools", "--columns", "name", "-o", "json"}, "--columns is for tables"},
       {{"get", "pools", "-o", "jsonpath={..name}"}, "is not supported at character 3"},
       {{"get", "pools", "-o", "jsonpath="}, "a template is missing"},

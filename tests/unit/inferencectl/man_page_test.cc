@@ -4,6 +4,7 @@
 #include <iterator>
 #include <string>
 
+#include "base/text.h"
 #include "inferencectl/exit_code.h"
 #include "inferencectl/option_table.h"
 #include "inferencectl/topics.h"
@@ -45,6 +46,34 @@ TEST_CASE("the man page has every verb, option, variable and exit code") {
   }
   for (const ExitCodeRow& row : kExitCodes) {
     CHECK(Has(page, ".It " + std::to_string(static_cast<int>(row.code)) + "\n"));
+  }
+}
+
+/// Of all items of the page that begin with `item`, up to the next one.
+std::string Blocks(const std::string& page, const std::string& item) {
+  std::string out;
+  for (size_t at = 0; (at = page.find(item, at)) != std::string::npos;) {
+    const size_t end = std::min(page.find("\n.It ", at + 1), page.find("\n.El", at + 1));
+    out += page.substr(at, end - at);
+    at = end;
+  }
+  return out;
+}
+
+TEST_CASE("the man page has the default and the choices of every option") {
+  const std::string page = ManPage("inferencectl.1");
+  for (const OptionRow& option : Options()) {
+    const std::string spelled = "Fl -" + std::string(option.name);
+    const std::string block =
+        Blocks(page, option.letter == 0 ? ".It " + spelled
+                                        : std::string(".It Fl ") + option.letter + " , " + spelled);
+    CAPTURE(option.name, block);
+    if (!option.fallback.empty()) CHECK(Has(block, std::string(option.fallback)));
+    for (std::string_view choice : base::SplitTrimmed(option.choices, '|')) {
+      if (choice.ends_with('=')) choice.remove_suffix(1);
+      CAPTURE(choice);
+      CHECK(Has(block, std::string(choice)));
+    }
   }
 }
 
