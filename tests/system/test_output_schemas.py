@@ -109,7 +109,8 @@ OFFLINE = [
     (["get"], "Error"),
     (["help", "nothing"], "Error"),
     (["status", "--server", "unix:///nowhere"], "Error"),
-    (["validate", "-f", "/nowhere"], "Error"),
+    (["validate", "-f", "/nowhere"], "ValidationReport"),
+    (["validate"], "Error"),
     (["explain", "Nothing"], "Error"),
 ]
 
