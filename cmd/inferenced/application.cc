@@ -88,7 +88,7 @@ class Daemon {
       : config_path_(options.config),
         in_use_(options.take_over ? inference::net::InUse::kTakeOver
                                   : inference::net::InUse::kRefuse),
-        controller_({options.config}) {}
+        controller_({.config_path = options.config, .take_over = options.take_over}) {}
 
   int Run(int signals);
 
@@ -190,8 +190,8 @@ inference::admin::DaemonInfo Daemon::Info() const {
 }
 
 Status Daemon::StartAdmin(inference::net::Listener listener) {
-  auto started = inference::admin::AdminServer::Start({}, std::move(listener), controller_,
-                                                      data_plane_.get(), Info(), clock_);
+  auto started = inference::admin::AdminServer::Start(
+      {}, std::move(listener), {controller_, controller_, data_plane_.get()}, Info(), clock_);
   if (!started.ok()) return started.status();
   admin_ = *std::move(started);
   return Status::Ok();
@@ -289,6 +289,7 @@ int Run(const Options& options) {
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   const int signal_fd = signalfd(-1, &signals, SFD_CLOEXEC);
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error to be told
 
   inference::api::Diagnostics diagnostics;
   const auto config = inference::control::LoadConfig(options.config, diagnostics);

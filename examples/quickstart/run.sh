@@ -229,7 +229,7 @@ main() {
   if ((${#socket} > 100)); then
     socket=$(mktemp -d)/admin.sock
   fi
-  echo "admin: {address: \"unix://$socket\"}" >>"$run/inferenced.yaml"
+  printf '%s\n' "admin: {address: \"unix://$socket\"}" "stateFile: state.db" >>"$run/inferenced.yaml"
 
   title "build"
   cd "$root"

@@ -84,6 +84,18 @@ Result<v1::WhyResponse> AdminClient::Why(const std::string& request_id) {
   return Call(&v1::Admin::Stub::Why, request);
 }
 
+Result<v1::ChangeResponse> AdminClient::Change(const v1::ChangeRequest& request) {
+  return Call(&v1::Admin::Stub::Change, request);
+}
+
+Result<v1::ListObjectsResponse> AdminClient::ListObjects() {
+  return Call(&v1::Admin::Stub::ListObjects, v1::ListObjectsRequest());
+}
+
+Result<v1::ListHistoryResponse> AdminClient::ListHistory(const v1::ListHistoryRequest& request) {
+  return Call(&v1::Admin::Stub::ListHistory, request);
+}
+
 Status AdminClient::WatchEndpoints(
     const v1::WatchEndpointsRequest& request,
     const std::function<bool(const v1::ListEndpointsResponse&)>& each) {

@@ -25,6 +25,9 @@ class AdminClient {
   Result<v1::ListEndpointsResponse> ListEndpoints(const v1::ListEndpointsRequest& request);
   Result<v1::PickResponse> Pick(const v1::PickRequest& request);
   Result<v1::WhyResponse> Why(const std::string& request_id);
+  Result<v1::ChangeResponse> Change(const v1::ChangeRequest& request);
+  Result<v1::ListObjectsResponse> ListObjects();
+  Result<v1::ListHistoryResponse> ListHistory(const v1::ListHistoryRequest& request);
 
   /// Calls `each` for every list until it returns false (OK), Cancel() is called (kCancelled), or
   /// the daemon goes away. No deadline.

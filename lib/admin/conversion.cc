@@ -201,6 +201,16 @@ void FillDaemon(const DaemonInfo& info, base::Time now, v1::GetStatusResponse* o
   t->set_held_bytes(totals.held_bytes);
 }
 
+void FillDiagnostic(const api::Diagnostic& diagnostic, v1::Diagnostic* out) {
+  out->set_severity(ToSeverity(diagnostic.severity));
+  out->set_code(diagnostic.code);
+  if (diagnostic.origin.file) out->set_file(SafeText(*diagnostic.origin.file));
+  out->set_line(diagnostic.origin.line);
+  out->set_column(diagnostic.origin.column);
+  out->set_message(SafeText(diagnostic.message));
+  out->set_note(SafeText(diagnostic.note));
+}
+
 void FillConfigState(const control::ConfigStatus& status, v1::ConfigState* out) {
   out->set_generation(status.generation);
   out->set_last_reload_ok(status.last_reload_ok);
@@ -209,15 +219,11 @@ void FillConfigState(const control::ConfigStatus& status, v1::ConfigState* out) 
   }
   out->set_rejected(status.rejected);
   for (const api::Diagnostic& diagnostic : status.diagnostics) {
-    v1::Diagnostic* d = out->add_diagnostics();
-    d->set_severity(ToSeverity(diagnostic.severity));
-    d->set_code(diagnostic.code);
-    if (diagnostic.origin.file) d->set_file(SafeText(*diagnostic.origin.file));
-    d->set_line(diagnostic.origin.line);
-    d->set_column(diagnostic.origin.column);
-    d->set_message(SafeText(diagnostic.message));
-    d->set_note(SafeText(diagnostic.note));
+    FillDiagnostic(diagnostic, out->add_diagnostics());
   }
+  out->set_state_file(SafeText(status.state_file));
+  out->set_no_state(SafeText(status.no_state));
+  out->set_applied_generation(status.applied_generation);
 }
 
 void FillPool(const picker::PoolRuntime& pool, uint64_t generation, base::Time now, v1::Pool* out) {

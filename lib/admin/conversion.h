@@ -24,6 +24,7 @@ v1::Endpoint::State StateOf(const datastore::Endpoint& endpoint, base::Time now,
 void CountState(v1::Endpoint::State state, v1::EndpointCounts* out);
 
 void FillDaemon(const DaemonInfo& info, base::Time now, v1::GetStatusResponse* out);
+void FillDiagnostic(const api::Diagnostic& diagnostic, v1::Diagnostic* out);
 void FillConfigState(const control::ConfigStatus& status, v1::ConfigState* out);
 void FillPool(const picker::PoolRuntime& pool, uint64_t generation, base::Time now, v1::Pool* out);
 void FillEndpoint(const datastore::Endpoint& endpoint, const picker::PoolRuntime& pool,

@@ -44,15 +44,12 @@ std::unique_ptr<grpc::Server> BuildServer(AdminService& service, int max_message
 }  // namespace
 
 Result<std::unique_ptr<AdminServer>> AdminServer::Start(const Options& options,
-                                                        net::Listener listener,
-                                                        const control::ControlView& view,
-                                                        picker::DecisionSource* decisions,
+                                                        net::Listener listener, const Rooms& rooms,
                                                         DaemonInfo info, const base::Clock& clock) {
   net::FileDescriptor wake(eventfd(0, EFD_CLOEXEC));
   if (wake.get() < 0) return Status(Code::kResourceExhausted, "admin: cannot make an eventfd");
-  auto service =
-      std::make_unique<AdminService>(view, decisions, std::move(info), clock, options.seed);
-  auto server = BuildServer(*service, MaxMessageBytes(view));
+  auto service = std::make_unique<AdminService>(rooms, std::move(info), clock, options.seed);
+  auto server = BuildServer(*service, MaxMessageBytes(rooms.view));
   if (!server) return Status(Code::kInternal, "admin: gRPC could not start its server");
   return std::unique_ptr<AdminServer>(
       new AdminServer(std::move(listener), std::move(wake), std::move(service), std::move(server)));

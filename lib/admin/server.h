@@ -7,11 +7,10 @@
 #include <thread>
 
 #include "admin/daemon_info.h"
+#include "admin/rooms.h"
 #include "base/clock.h"
-#include "control/control_view.h"
 #include "inference/result.h"
 #include "net/listener.h"
-#include "picker/decision_record.h"
 
 namespace grpc {
 class Server;
@@ -30,12 +29,10 @@ class AdminServer {
     uint64_t seed = 0;  // of the dry runs' random numbers
   };
 
-  /// `listener` is a Unix socket; `view`, `decisions` (may be null: Why finds nothing) and `clock`
-  /// must outlive the server.
+  /// `listener` is a Unix socket; `clock` must outlive the server.
   static Result<std::unique_ptr<AdminServer>> Start(const Options& options, net::Listener listener,
-                                                    const control::ControlView& view,
-                                                    picker::DecisionSource* decisions,
-                                                    DaemonInfo info, const base::Clock& clock);
+                                                    const Rooms& rooms, DaemonInfo info,
+                                                    const base::Clock& clock);
   ~AdminServer();
   AdminServer(const AdminServer&) = delete;
   AdminServer& operator=(const AdminServer&) = delete;

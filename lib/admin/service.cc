@@ -4,11 +4,15 @@
 #include <string>
 #include <unordered_set>
 
+#include "admin/changes.h"
 #include "admin/conversion.h"
 #include "admin/dry_run.h"
+#include "admin/peers.h"
 
 namespace inference::admin {
 namespace {
+
+constexpr int kMaxHistory = 1000;  // what the store keeps
 
 grpc::Status ToGrpc(const Status& status) {
   if (status.ok()) return grpc::Status::OK;
@@ -46,9 +50,14 @@ bool Wanted(const google::protobuf::RepeatedPtrField<std::string>& names,
 
 }  // namespace
 
-AdminService::AdminService(const control::ControlView& view, picker::DecisionSource* decisions,
-                           DaemonInfo info, const base::Clock& clock, uint64_t seed)
-    : view_(view), decisions_(decisions), info_(std::move(info)), clock_(clock), next_seed_(seed) {}
+AdminService::AdminService(const Rooms& rooms, DaemonInfo info, const base::Clock& clock,
+                           uint64_t seed)
+    : view_(rooms.view),
+      actions_(rooms.actions),
+      decisions_(rooms.decisions),
+      info_(std::move(info)),
+      clock_(clock),
+      next_seed_(seed) {}
 
 grpc::Status AdminService::GetStatus(grpc::ServerContext*, const v1::GetStatusRequest*,
                                      v1::GetStatusResponse* response) {
@@ -197,6 +206,46 @@ grpc::Status AdminService::Why(grpc::ServerContext*, const v1::WhyRequest* reque
           "no decision is remembered for request \"" + SafeText(request->request_id()) +
               "\"; each reactor keeps its last " +
               std::to_string(view_.daemon_config()->decision_ring.value)};
+}
+
+grpc::Status AdminService::Change(grpc::ServerContext* context, const v1::ChangeRequest* request,
+                                  v1::ChangeResponse* response) {
+  return ToGrpc(
+      FillChange(actions_.Change(ToRequest(*request, PeerName(context->peer()))), response));
+}
+
+grpc::Status AdminService::ListObjects(grpc::ServerContext*, const v1::ListObjectsRequest*,
+                                       v1::ListObjectsResponse* response) {
+  const control::ConfigStatus status = view_.config_status();
+  response->set_generation(status.generation);
+  response->set_applied_generation(status.applied_generation);
+  for (const control::ListedObject& object : actions_.Objects()) {
+    FillObject(object, response->add_objects());
+  }
+  return grpc::Status::OK;
+}
+
+grpc::Status AdminService::ListHistory(grpc::ServerContext*, const v1::ListHistoryRequest* request,
+                                       v1::ListHistoryResponse* response) {
+  const bool one = request->has_generation();
+  const int64_t limit = one                     ? kMaxHistory
+                        : request->limit() == 0 ? 20
+                                                : std::clamp(request->limit(), 1, kMaxHistory);
+  const auto history = actions_.History(limit);
+  if (!history.ok()) return ToGrpc(history.status());
+  for (const store::Revision& revision : *history) {
+    if (!one || revision.generation == request->generation()) {
+      FillRevision(revision, response->add_revisions());
+    }
+  }
+  if (!one) return grpc::Status::OK;
+  const auto texts = actions_.ChangesOf(request->generation());
+  if (!texts.ok()) return ToGrpc(texts.status());
+  if (response->revisions().empty()) {
+    return {grpc::StatusCode::NOT_FOUND, "that generation is no longer in the history"};
+  }
+  FillTexts(*texts, response->mutable_revisions(0));
+  return grpc::Status::OK;
 }
 
 }  // namespace inference::admin

@@ -6,10 +6,9 @@
 #include <mutex>
 
 #include "admin/daemon_info.h"
+#include "admin/rooms.h"
 #include "base/clock.h"
-#include "control/control_view.h"
 #include "inference/admin/v1/admin.grpc.pb.h"
-#include "picker/decision_record.h"
 
 namespace inference::admin {
 
@@ -20,8 +19,7 @@ class AdminService final : public v1::Admin::Service {
   /// At once; one more is refused with RESOURCE_EXHAUSTED, since each holds a thread.
   static constexpr int kMaxWatches = 12;
 
-  AdminService(const control::ControlView& view, picker::DecisionSource* decisions, DaemonInfo info,
-               const base::Clock& clock, uint64_t seed);
+  AdminService(const Rooms& rooms, DaemonInfo info, const base::Clock& clock, uint64_t seed);
 
   grpc::Status GetStatus(grpc::ServerContext*, const v1::GetStatusRequest*,
                          v1::GetStatusResponse*) override;
@@ -33,6 +31,11 @@ class AdminService final : public v1::Admin::Service {
                               grpc::ServerWriter<v1::ListEndpointsResponse>*) override;
   grpc::Status Pick(grpc::ServerContext*, const v1::PickRequest*, v1::PickResponse*) override;
   grpc::Status Why(grpc::ServerContext*, const v1::WhyRequest*, v1::WhyResponse*) override;
+  grpc::Status Change(grpc::ServerContext*, const v1::ChangeRequest*, v1::ChangeResponse*) override;
+  grpc::Status ListObjects(grpc::ServerContext*, const v1::ListObjectsRequest*,
+                           v1::ListObjectsResponse*) override;
+  grpc::Status ListHistory(grpc::ServerContext*, const v1::ListHistoryRequest*,
+                           v1::ListHistoryResponse*) override;
 
   /// Ends the watches, now and for ever.
   void EndWatches();
@@ -44,6 +47,7 @@ class AdminService final : public v1::Admin::Service {
   bool WaitForNextTurn(grpc::ServerContext* context, std::chrono::milliseconds interval);
 
   const control::ControlView& view_;
+  control::ControlActions& actions_;
   picker::DecisionSource* const decisions_;
   const DaemonInfo info_;
   const base::Clock& clock_;

@@ -143,6 +143,7 @@ struct DaemonConfig {
   Field<std::string> http_address{std::string("127.0.0.1:9090")};
   Field<std::string> admin_address;           // default: unix socket under the run directory
   std::vector<Field<std::string>> manifests;  // files, folders, globs; relative to the config file
+  Field<std::string> state_file;              // of applied manifests; "none": nothing is kept
   Field<std::string> picker_config;
   std::map<std::string, PoolConfig, std::less<>> pools;           // by "namespace/name"
   std::map<std::string, Field<std::string>, std::less<>> routes;  // xds.route_name -> pool key

@@ -80,6 +80,24 @@ std::string RunDirectory() {
   return {};
 }
 
+// Where state is kept by default: what systemd made for us, /var/lib for root, else the user's own.
+std::string StateDirectory() {
+  const auto variable = [](const char* name) -> std::string {
+    const char* value = std::getenv(name);
+    return value ? value : "";
+  };
+  // systemd gives a list when the unit has several.
+  if (const std::string given = variable("STATE_DIRECTORY"); !given.empty()) {
+    return given.substr(0, given.find(':'));
+  }
+  if (geteuid() == 0) return "/var/lib/inferenced";
+  if (const std::string user = variable("XDG_STATE_HOME"); !user.empty()) {
+    return user + "/inferenced";
+  }
+  const std::string home = variable("HOME");
+  return home.empty() ? "" : home + "/.local/state/inferenced";
+}
+
 // File mode's defaults: a Unix socket and loopback, nothing that others can reach.
 void ApplyDefaults(api::DaemonConfig& daemon, api::Diagnostics& diagnostics) {
   const std::string run = RunDirectory();
@@ -88,6 +106,9 @@ void ApplyDefaults(api::DaemonConfig& daemon, api::Diagnostics& diagnostics) {
       daemon.listeners.push_back({api::Field<std::string>("unix://" + run + "/extproc.sock"), {}});
     }
     daemon.listeners.push_back({api::Field<std::string>("127.0.0.1:9002"), {}});
+  }
+  if (const std::string state = StateDirectory(); daemon.state_file->empty() && !state.empty()) {
+    daemon.state_file = api::Field<std::string>(state + "/state.db");
   }
   if (!daemon.admin_address->empty()) return;
   if (run.empty()) {
@@ -144,6 +165,9 @@ std::unique_ptr<LoadedConfig> LoadConfig(const std::string& path, api::Diagnosti
   loaded->base_dir = std::filesystem::path(path).parent_path().string();
   if (loaded->base_dir.empty()) loaded->base_dir = ".";
   ResolveTlsFiles(*loaded, *daemon);
+  if (daemon->state_file.is_set() && *daemon->state_file != "none") {
+    daemon->state_file.value = loaded->Resolve(*daemon->state_file);
+  }
   loaded->daemon = std::make_shared<const api::DaemonConfig>(*std::move(daemon));
   return loaded;
 }
@@ -161,7 +185,7 @@ void ReadPickerConfigs(const LoadedConfig& config, Inputs& inputs, api::Diagnost
 }
 
 void ReadAllManifests(const LoadedConfig& config, Inputs& inputs, api::Diagnostics& diagnostics) {
-  inputs.manifests = {};
+  inputs.files = {};
   std::set<std::string> seen;
   for (const api::Field<std::string>& path : config.daemon->manifests) {
     const Result<std::vector<std::string>> files = manifest::ExpandPaths({*path}, config.base_dir);
@@ -173,12 +197,13 @@ void ReadAllManifests(const LoadedConfig& config, Inputs& inputs, api::Diagnosti
       if (!seen.insert(file).second) continue;
       const Result<std::string> text = manifest::ReadFile(file);
       if (text.ok()) {
-        manifest::ReadManifests(file, *text, inputs.manifests, diagnostics);
+        manifest::ReadManifests(file, *text, inputs.files, diagnostics);
       } else {
         AddUnreadable(path.origin, text.status(), diagnostics);
       }
     }
   }
+  inputs.Join();
 }
 
 void WarnOfNoPool(const Inputs& inputs, api::Diagnostics& diagnostics) {
@@ -229,6 +254,7 @@ std::vector<ChangedKey> ChangedImmutableKeys(const api::DaemonConfig& running,
   compare("health.address", running.health_address, next.health_address);
   compare("http.address", running.http_address, next.http_address);
   compare("admin.address", running.admin_address, next.admin_address);
+  compare("stateFile", running.state_file, next.state_file);
   compare("workers", running.workers, next.workers);
   compare("decisionRing", running.decision_ring, next.decision_ring);
   compare("limits.maxBodyBytes", running.limits.max_body_bytes, next.limits.max_body_bytes);

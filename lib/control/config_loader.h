@@ -26,7 +26,7 @@ std::unique_ptr<LoadedConfig> LoadConfig(const std::string& path, api::Diagnosti
 /// Reads the EndpointPickerConfig files that `config` names into inputs.picker_configs.
 void ReadPickerConfigs(const LoadedConfig& config, Inputs& inputs, api::Diagnostics& diagnostics);
 
-/// Reads all manifests that `config` names into inputs.manifests.
+/// Reads all manifests that `config` names into inputs.files.
 void ReadAllManifests(const LoadedConfig& config, Inputs& inputs, api::Diagnostics& diagnostics);
 
 /// The configuration files themselves, whose change counts as well: the daemon's and the pickers'.

@@ -17,7 +17,10 @@ struct ConfigStatus {
   uint64_t generation = 0;  // of the running state; rises with every applied change
   bool last_reload_ok = true;
   base::WallTime last_success{};
-  uint64_t rejected = 0;         // changes refused since the start
+  uint64_t rejected = 0;   // changes of files refused since the start
+  std::string state_file;  // of the applied state; empty: nothing is kept
+  std::string no_state;    // then why
+  int64_t applied_generation = 0;
   api::Diagnostics diagnostics;  // of the last attempt and of DNS names now
 };
 

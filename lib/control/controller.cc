@@ -51,6 +51,10 @@ Status Controller::Start() {
     return Status(Code::kInvalidArgument, "the configuration has errors");
   }
   inputs_.daemon = config_->daemon;
+  if (!OpenState(diagnostics)) {
+    Reject(std::move(diagnostics));
+    return Status(Code::kInvalidArgument, "the applied state can't be used");
+  }
   sources::ManifestWatch::Options watch;
   watch.base_dir = config_->base_dir;
   for (const auto& path : config_->daemon->manifests) watch.paths.push_back(*path);
@@ -80,6 +84,7 @@ void Controller::Stop() {
     }
     queue_changed_.notify_all();
     thread_.join();
+    queue_.clear();  // whoever waits for an answer is told so
   }
   if (scraper_) scraper_->Stop();
 }
@@ -91,6 +96,7 @@ void Controller::Reload() {
 void Controller::Post(std::function<void()> work) {
   {
     const std::lock_guard lock(queue_mutex_);
+    if (stopping_) return;
     queue_.push_back(std::move(work));
   }
   queue_changed_.notify_one();
@@ -100,15 +106,13 @@ void Controller::Run() {
   std::unique_lock lock(queue_mutex_);
   while (true) {
     const auto called = [this] { return stopping_ || !queue_.empty(); };
-    if (held_) {
-      queue_changed_.wait_until(lock, held_->until, called);
+    if (const base::Time wake = WakeAt(); wake != base::Time::max()) {
+      queue_changed_.wait_until(lock, wake, called);
     } else {
       queue_changed_.wait(lock, called);
     }
     if (stopping_) return;
-    std::function<void()> work = [this] {
-      if (ReleaseHeld()) Log(UnresolvedNames());  // what the wait was for did not come
-    };
+    std::function<void()> work = [this] { OnTimer(); };
     if (!queue_.empty()) {
       work = std::move(queue_.front());
       queue_.pop_front();
@@ -119,20 +123,34 @@ void Controller::Run() {
   }
 }
 
+base::Time Controller::WakeAt() const {
+  base::Time wake = base::Time::max();
+  if (held_) wake = held_->until;
+  if (applied_ && !applied_->writable()) wake = std::min(wake, state_retry_at_);
+  return wake;
+}
+
+void Controller::OnTimer() {
+  if (ReleaseHeld()) Log(UnresolvedNames());  // what the wait was for did not come
+  if (applied_ && !applied_->writable()) TryToOwnState();
+}
+
 void Controller::OnManifests(manifest::ManifestSet set, api::Diagnostics diagnostics) {
   Post([this, set = std::move(set), diagnostics = std::move(diagnostics)]() mutable {
-    held_.reset();  // what it was made from has changed
     Inputs next = inputs_;
-    next.manifests = std::move(set);
+    next.files = std::move(set);
+    if (applied_) next.applied = applied_->manifests();
+    next.Join();
     const size_t found = diagnostics.size();
     ReadConfigFiles(next, diagnostics);
     PlaceUnreadable(*next.daemon, found, diagnostics);
     if (MustTryAgain(diagnostics)) return;
     if (api::HasErrors(diagnostics)) {
       Reject(std::move(diagnostics));
-    } else {
-      Offer(std::move(next), std::move(diagnostics));
+      return;
     }
+    files_refused_ = false;
+    Offer(std::move(next), std::move(diagnostics));
   });
 }
 
@@ -200,6 +218,7 @@ void Controller::ShowHeld() {
 void Controller::Offer(Inputs inputs, api::Diagnostics diagnostics) {
   const base::Time until = AwaitUntil(inputs);
   if (until <= std::chrono::steady_clock::now()) {
+    held_.reset();  // this one is newer
     Apply(std::move(inputs), std::move(diagnostics));
     return;
   }
@@ -208,7 +227,7 @@ void Controller::Offer(Inputs inputs, api::Diagnostics diagnostics) {
     Reject(std::move(checked));
     return;
   }
-  held_ = {std::move(inputs), std::move(diagnostics), until};
+  held_ = Held{std::move(inputs), std::move(diagnostics), until};
   AskForNames();
   spdlog::info("the change waits for the first answer about {} DNS name{}, {} at most",
                asked_.size(), asked_.size() == 1 ? "" : "s",
@@ -289,16 +308,20 @@ void Controller::ReadConfigFiles(Inputs& inputs, api::Diagnostics& diagnostics) 
 }
 
 void Controller::Apply(Inputs inputs, api::Diagnostics diagnostics) {
+  api::Diagnostics file_findings = diagnostics;
   WarnOfNoPool(inputs, diagnostics);
   if (!Install(std::move(inputs), diagnostics)) {
     Reject(std::move(diagnostics));
     return;
   }
   Log(diagnostics);
+  file_findings_ = std::move(file_findings);
   api::Diagnostics unresolved = UnresolvedNames();
   const std::lock_guard lock(status_mutex_);
-  status_.last_reload_ok = true;
-  status_.diagnostics = std::move(diagnostics);
+  if (!files_refused_) {  // else why they are is what one has to see
+    status_.last_reload_ok = true;
+    status_.diagnostics = std::move(diagnostics);
+  }
   dns_findings_ = std::move(unresolved);
   first_attempt_.notify_all();
 }
@@ -319,6 +342,7 @@ bool Controller::Install(Inputs inputs, api::Diagnostics& diagnostics) {
   const std::lock_guard lock(status_mutex_);
   daemon_ = inputs_.daemon;
   status_.generation = built->runtime->generation();
+  if (applied_) status_.applied_generation = applied_->generation();
   status_.last_success = options_.clock->WallNow();
   return true;
 }
@@ -349,6 +373,7 @@ void Controller::ForgetRemoved(const picker::Runtime& before, const picker::Runt
 
 void Controller::Reject(api::Diagnostics diagnostics) {
   Log(diagnostics);
+  files_refused_ = true;
   const uint64_t generation = runtime_.Get()->generation();
   if (generation > 0) {
     spdlog::error("the change is refused; generation {} stays in force", generation);

@@ -15,6 +15,8 @@
 #include "api/diagnostic.h"
 #include "api/kinds.h"
 #include "base/clock.h"
+#include "control/applied_state.h"
+#include "control/changes.h"
 #include "control/config_loader.h"
 #include "control/control_view.h"
 #include "control/runtime_builder.h"
@@ -29,7 +31,7 @@ namespace inference::control {
 
 /// The one writer. Takes the sources' events on its own thread, builds the next Runtime from the
 /// resulting whole, publishes it or keeps the old one and says why.
-class Controller final : public ControlView, public sources::Sink {
+class Controller final : public ControlView, public ControlActions, public sources::Sink {
  public:
   struct Options {
     std::string config_path;
@@ -37,6 +39,10 @@ class Controller final : public ControlView, public sources::Sink {
     /// How long a change waits for the first answer about its new DNS names.
     base::Duration dns_wait = std::chrono::seconds(2);
     sources::DnsResolver::Options dns{};
+    /// Does a daemon of the same configuration run until this one is ready?
+    bool take_over = false;
+    /// Between two looks whether that one has let go of the state file.
+    base::Duration state_retry = std::chrono::seconds(1);
   };
 
   explicit Controller(Options options);
@@ -55,6 +61,11 @@ class Controller final : public ControlView, public sources::Sink {
   std::string ScrapeError(uint32_t endpoint_id) const override;
   const scrape::Scraper& scraper() const { return *scraper_; }
 
+  ChangeResult Change(ChangeRequest request) override;
+  std::vector<ListedObject> Objects() override;
+  Result<std::vector<store::Revision>> History(int64_t limit) override;
+  Result<std::vector<store::ChangedObject>> ChangesOf(int64_t generation) override;
+
  private:
   void OnManifests(manifest::ManifestSet set, api::Diagnostics diagnostics) override;
   void OnDns(std::map<std::string, std::vector<std::string>> addresses,
@@ -69,6 +80,24 @@ class Controller final : public ControlView, public sources::Sink {
 
   void Post(std::function<void()> work);
   void Run();
+  /// What is due when nobody has posted anything; `wake`: the next time that something is.
+  void OnTimer();
+  base::Time WakeAt() const;
+
+  // controller_changes.cc
+  /// False, with `findings`, when the daemon can't start with what is in the state file.
+  bool OpenState(api::Diagnostics& findings);
+  /// Becomes the writer once the predecessor is gone.
+  void TryToOwnState();
+  ChangeResult MakeChange(ChangeRequest& request);
+  Status MayChange(const ChangeRequest& request) const;
+  Status AddRollback(ChangeRequest& request) const;
+  /// Takes the applied state as it is now into the running one.
+  void OfferApplied(api::Diagnostics findings);
+  /// Runs `work` on the control thread and waits; empty when the controller is stopping.
+  template <typename T>
+  std::optional<T> Ask(std::function<T()> work);
+
   /// Installs what was read from the files, holds it, or rejects it.
   void Offer(Inputs inputs, api::Diagnostics diagnostics);
   void Apply(Inputs inputs, api::Diagnostics diagnostics);
@@ -109,6 +138,14 @@ class Controller final : public ControlView, public sources::Sink {
   std::map<std::string, std::string> dns_errors_;  // by name
   std::map<std::string, base::Time> asked_;        // names without any answer yet; since when
   std::optional<Held> held_;
+  api::Diagnostics file_findings_;  // of the files that `inputs_` has, each file by itself
+  bool files_refused_ = false;      // the files were read again since, and refused
+
+  // Null when nothing is kept; then the reason. Constant after Start(), what it holds is the
+  // control thread's, but for the store.
+  std::unique_ptr<AppliedState> applied_;
+  std::string no_state_;
+  base::Time state_retry_at_{};
 
   mutable std::mutex status_mutex_;
   std::condition_variable first_attempt_;

@@ -20,10 +20,18 @@ namespace inference::control {
 /// Everything that the running state is made from.
 struct Inputs {
   std::shared_ptr<const api::DaemonConfig> daemon;
-  manifest::ManifestSet manifests;
+  manifest::ManifestSet files;                          // as the files have it
+  manifest::ManifestSet applied;                        // as the store has it
+  manifest::ManifestSet manifests;                      // both, by Join()
   std::map<std::string, std::vector<std::string>> dns;  // name -> addresses
   /// Text of each EndpointPickerConfig file that `daemon` names, by the path as written there.
   std::map<std::string, std::string> picker_configs;
+
+  void Join() {
+    manifests = files;
+    manifests.Append(applied);
+    manifests.objects.clear();  // the texts are in the two
+  }
 };
 
 /// What came out: to be published as a whole.

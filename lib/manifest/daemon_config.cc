@@ -241,6 +241,7 @@ api::DaemonConfig ReadDaemon(const Node& document, api::Diagnostics& out) {
   ReadNestedAddress(map, "http", AddressUse::kTcpOnly, config.http_address);
   ReadNestedAddress(map, "admin", AddressUse::kUnixOnly, config.admin_address);
   if (const Node* f = map.Find("manifests")) ReadManifestPaths(*f, config, out);
+  ReadFilePath(map, "stateFile", config.state_file);
   ReadFilePath(map, "pickerConfig", config.picker_config);
   if (const Node* f = map.Find("scrape")) ReadScrape(*f, "scrape", config.scrape, out);
   if (const Node* f = map.Find("pools")) ReadPools(*f, config, out);

@@ -154,6 +154,11 @@ void DumpPaths(const api::DaemonConfig& config, Dumper& out) {
     }
     out.Close();
   }
+  if (config.state_file->empty()) {
+    out.Line("# stateFile: state.db in the state directory  # default");
+  } else {
+    out.Add("stateFile", config.state_file);
+  }
   if (config.picker_config->empty()) {
     out.Line("# pickerConfig: queue 2, KV cache 2, prefix 3  # default");
   } else {

@@ -8,6 +8,7 @@
 
 #include "api/codes.h"
 #include "base/text.h"
+#include "manifest/document_text.h"
 #include "manifest/kinds.h"
 #include "manifest/single_document.h"
 
@@ -16,7 +17,8 @@ namespace {
 
 namespace codes = api::codes;
 
-void ReadObject(const Node& document, ManifestSet& out, api::Diagnostics& diagnostics);
+void ReadObject(const Node& document, std::string text, ManifestSet& out,
+                api::Diagnostics& diagnostics);
 
 // `kind: List` as kubectl prints it; lists in lists are not.
 void ReadListObject(const Node& document, ManifestSet& out, api::Diagnostics& diagnostics) {
@@ -33,11 +35,19 @@ void ReadListObject(const Node& document, ManifestSet& out, api::Diagnostics& di
              fmt::format("an item of a List must be a map, not {}", Describe(item)));
       continue;
     }
-    ReadObject(item, out, diagnostics);
+    ReadObject(item, WriteDocument(item), out, diagnostics);
   }
 }
 
-void ReadObject(const Node& document, ManifestSet& out, api::Diagnostics& diagnostics) {
+void AddText(const TypeMeta& type, const api::ObjectMeta& meta, std::string text,
+             ManifestSet& out) {
+  const std::string group = type.api_version.substr(0, type.api_version.find('/'));
+  out.objects.push_back(
+      {group, type.kind, meta.ns, meta.name, meta.labels, std::move(text), meta.origin});
+}
+
+void ReadObject(const Node& document, std::string text, ManifestSet& out,
+                api::Diagnostics& diagnostics) {
   if (document.kind != Node::Kind::kMap) {
     Report(diagnostics, codes::kWrongType, document.at,
            fmt::format("a document must be a map with apiVersion and kind, not {}",
@@ -48,8 +58,10 @@ void ReadObject(const Node& document, ManifestSet& out, api::Diagnostics& diagno
   if (type.api_version.empty() || type.kind.empty()) return;
   if (type.kind == "InferencePool" && type.api_version == kPoolApiVersion) {
     out.pools.push_back(ReadInferencePool(document, diagnostics));
+    AddText(type, out.pools.back().meta, std::move(text), out);
   } else if (type.kind == "EndpointSet" && type.api_version == kOurApiVersion) {
     out.endpoint_sets.push_back(ReadEndpointSet(document, diagnostics));
+    AddText(type, out.endpoint_sets.back().meta, std::move(text), out);
   } else {
     RefuseKind(type, diagnostics);
   }
@@ -101,6 +113,12 @@ void SortByPosition(api::Diagnostics& diagnostics, size_t first) {
                    });
 }
 
+void ManifestSet::Append(const ManifestSet& other) {
+  pools.insert(pools.end(), other.pools.begin(), other.pools.end());
+  endpoint_sets.insert(endpoint_sets.end(), other.endpoint_sets.begin(), other.endpoint_sets.end());
+  objects.insert(objects.end(), other.objects.begin(), other.objects.end());
+}
+
 void ReadManifests(const std::string& path, std::string_view text, ManifestSet& out,
                    api::Diagnostics& diagnostics, const Limits& limits) {
   const size_t first = diagnostics.size();
@@ -113,6 +131,7 @@ void ReadManifests(const std::string& path, std::string_view text, ManifestSet& 
                            "this file has no object",
                            "what it held before is gone with this change"});
   }
+  const std::vector<DocumentText> texts = SplitDocuments(text);
   for (const Node& document : documents) {
     const bool list =
         document.kind == Node::Kind::kMap &&
@@ -122,7 +141,7 @@ void ReadManifests(const std::string& path, std::string_view text, ManifestSet& 
     if (list) {
       ReadListObject(document, out, diagnostics);
     } else {
-      ReadObject(document, out, diagnostics);
+      ReadObject(document, TextOf(document, texts), out, diagnostics);
     }
   }
   SortByPosition(diagnostics, first);

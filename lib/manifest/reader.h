@@ -21,10 +21,21 @@ struct Limits {
   size_t max_nodes = 1'000'000;  // after alias expansion
 };
 
+/// An object as it was written.
+struct ObjectText {
+  std::string group, kind, ns, name;  // ns is "default" when none is written
+  api::Labels labels;
+  std::string text;  // one YAML document, comments included
+  api::Origin origin;
+};
+
 /// The manifests of one or more files.
 struct ManifestSet {
   std::vector<api::InferencePool> pools;
   std::vector<api::EndpointSet> endpoint_sets;
+  std::vector<ObjectText> objects;  // one for each of the above, in the order of the files
+
+  void Append(const ManifestSet& other);
 };
 
 /// Reads all documents of one file (YAML or JSON) and adds its objects to `out`. A kind that

@@ -17,6 +17,7 @@ Code CodeOf(int result) {
       return Code::kResourceExhausted;
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
+    case SQLITE_IOERR:  // of the disk, or of a limit on the file's size
       return Code::kUnavailable;
     case SQLITE_PERM:
     case SQLITE_READONLY:

@@ -47,7 +47,8 @@ class Statement {
 class Database {
  public:
   /// Makes the file (mode 0600) when it isn't there. RESOURCE_EXHAUSTED when the disk is full,
-  /// UNAVAILABLE when another process holds it, PERMISSION_DENIED, INTERNAL when it is damaged.
+  /// UNAVAILABLE when another process holds it or the disk fails, PERMISSION_DENIED, INTERNAL when
+  /// it is damaged.
   static Result<Database> Open(const std::string& path);
 
   Database(Database&&) noexcept = default;

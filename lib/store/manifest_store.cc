@@ -86,6 +86,16 @@ Result<int64_t> ManifestStore::Newest() const {
   return statement->Int(0);
 }
 
+Status ManifestStore::FindRevision(int64_t generation) const {
+  Result<Statement> known = database_.Prepare("SELECT 1 FROM revision WHERE generation = ?1");
+  if (!known.ok()) return known.status();
+  const Result<bool> row = known->Bind(1, generation).Step();
+  if (!row.ok()) return row.status();
+  if (*row) return Status::Ok();
+  return {Code::kNotFound,
+          "there is no generation " + std::to_string(generation) + " in the history"};
+}
+
 Result<int64_t> ManifestStore::generation() const {
   const std::lock_guard lock(mutex_);
   return Newest();
@@ -101,14 +111,7 @@ Result<std::vector<StoredObject>> ManifestStore::Objects() const {
 Result<std::vector<StoredObject>> ManifestStore::ObjectsAt(int64_t generation) const {
   const std::lock_guard lock(mutex_);
   if (generation != 0) {  // 0: before anything was applied
-    Result<Statement> known = database_.Prepare("SELECT 1 FROM revision WHERE generation = ?1");
-    if (!known.ok()) return known.status();
-    const Result<bool> row = known->Bind(1, generation).Step();
-    if (!row.ok()) return row.status();
-    if (!*row) {
-      return Status(Code::kNotFound,
-                    "there is no generation " + std::to_string(generation) + " in the history");
-    }
+    if (const Status found = FindRevision(generation); !found.ok()) return found;
   }
   return ReadObjects(database_.Prepare(std::string(kColumns) +
                                        "WHERE since <= ?1 AND (until IS NULL OR until > ?1) "
@@ -254,6 +257,28 @@ Result<std::vector<Revision>> ManifestStore::History(int64_t limit) const {
                                                               : What::kDeleted});
     }
   }
+  return out;
+}
+
+Result<std::vector<ChangedObject>> ManifestStore::ChangesOf(int64_t generation) const {
+  const std::lock_guard lock(mutex_);
+  if (const Status found = FindRevision(generation); !found.ok()) return found;
+  Result<Statement> rows = database_.Prepare(
+      "SELECT api_group, kind, ns, name, text, since = ?1 FROM object "
+      "WHERE since = ?1 OR until = ?1 ORDER BY api_group, kind, ns, name");
+  if (!rows.ok()) return rows.status();
+  rows->Bind(1, generation);
+  std::map<ObjectKey, ChangedObject> changed;
+  while (true) {
+    const Result<bool> row = rows->Step();
+    if (!row.ok()) return row.status();
+    if (!*row) break;
+    ChangedObject& object = changed[KeyOf(*rows)];
+    object.key = KeyOf(*rows);
+    (rows->Int(5) != 0 ? object.after : object.before) = rows->Text(4);
+  }
+  std::vector<ChangedObject> out;
+  for (auto& [key, object] : changed) out.push_back(std::move(object));
   return out;
 }
 

@@ -52,6 +52,12 @@ struct Revision {
   std::vector<Item> items;
 };
 
+/// An object that a generation changed: its text before and after; empty when it wasn't there.
+struct ChangedObject {
+  ObjectKey key;
+  std::optional<std::string> before, after;
+};
+
 /// The applied manifests and their history, durable. Each commit is one generation, from 1; its
 /// state stays readable until it is pruned. Thread-safe; calls wait for each other and for the
 /// disk.
@@ -78,6 +84,8 @@ class ManifestStore {
 
   /// The newest first, at most `limit`.
   Result<std::vector<Revision>> History(int64_t limit) const;
+  /// What that generation changed. NOT_FOUND when it isn't there (any more).
+  Result<std::vector<ChangedObject>> ChangesOf(int64_t generation) const;
 
  private:
   ManifestStore(Database database, int64_t keep);
@@ -85,6 +93,7 @@ class ManifestStore {
   Status Write(const Change& change, int64_t generation);
   Status Prune(int64_t newest);
   Result<int64_t> Newest() const;
+  Status FindRevision(int64_t generation) const;
 
   mutable std::mutex mutex_;
   mutable Database database_;  // guarded by mutex_

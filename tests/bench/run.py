@@ -153,7 +153,7 @@ class Lab:
                   "health": {"address": "127.0.0.1:0"},
                   "http": {"address": f"127.0.0.1:{self.http}"},
                   "admin": {"address": f"unix://{self.dir}/admin.sock"},
-                  "manifests": ["manifests.d"], "workers": 1, "logLevel": "warn",
+                  "stateFile": "none", "manifests": ["manifests.d"], "workers": 1, "logLevel": "warn",
                   "pools": {"llm/bench": {"responseTracking": tracking}}}
         (self.dir / "inferenced.yaml").write_text(json.dumps(config))
         daemon = self.build / "cmd/inferenced/inferenced"

@@ -50,6 +50,14 @@ def pytest_collection_modifyitems(config, items):
     items[:] = [item for item in items if keep(item)]
 
 
+@pytest.fixture(autouse=True, scope="session")
+def state_directory(tmp_path_factory):
+    """No daemon of a test keeps anything where one of this machine would."""
+    os.environ["STATE_DIRECTORY"] = str(tmp_path_factory.mktemp("state"))
+    yield
+    del os.environ["STATE_DIRECTORY"]
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
     outcome = yield

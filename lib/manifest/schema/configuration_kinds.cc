@@ -204,6 +204,14 @@ constexpr Field kDaemonFields[] = {
      .max = 1024,
      .doc = "Files, folders and globs of manifests; relative to this file.",
      .items = &kPath},
+    {
+        .name = "stateFile",
+        .type = Type::kString,
+        .min = 1,
+        .max = 4096,
+        .doc = "Where applied manifests and their history are kept; none: nowhere. By default "
+               "state.db in the state directory.",
+    },
     {.name = "pickerConfig",
      .type = Type::kString,
      .min = 1,

@@ -222,8 +222,8 @@ FakeDaemon::FakeDaemon() : view(base::Clock::Real().Now()) {
   admin::AdminServer::Options options;
   auto listener = net::Listener::Open(address(), net::InUse::kRefuse);
   if (!listener.ok()) throw std::runtime_error(listener.status().message());
-  auto started = admin::AdminServer::Start(options, *std::move(listener), view, &decisions, info,
-                                           base::Clock::Real());
+  auto started = admin::AdminServer::Start(options, *std::move(listener),
+                                           {view, actions, &decisions}, info, base::Clock::Real());
   if (!started) throw std::runtime_error(started.status().ToString());
   server = std::move(*started);
 }

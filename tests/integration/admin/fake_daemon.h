@@ -10,6 +10,7 @@
 #include "admin/daemon_info.h"
 #include "admin/server.h"
 #include "base/clock.h"
+#include "control/changes.h"
 #include "control/control_view.h"
 #include "picker/decision_record.h"
 #include "picker/runtime.h"
@@ -49,6 +50,23 @@ class FakeView final : public control::ControlView {
   control::ConfigStatus status_;  // guarded by mutex_
 };
 
+/// Remembers what it was asked, answers what it was told.
+class FakeActions final : public control::ControlActions {
+ public:
+  control::ChangeResult Change(control::ChangeRequest request) override {
+    asked = std::move(request);
+    return answer;
+  }
+  std::vector<control::ListedObject> Objects() override { return objects; }
+  Result<std::vector<store::Revision>> History(int64_t) override { return history; }
+  Result<std::vector<store::ChangedObject>> ChangesOf(int64_t) override { return answer.objects; }
+
+  control::ChangeRequest asked;
+  control::ChangeResult answer;
+  std::vector<control::ListedObject> objects;
+  std::vector<store::Revision> history;
+};
+
 class FakeDecisions final : public picker::DecisionSource {
  public:
   std::optional<picker::DecisionRecord> FindDecision(std::string_view request_id) override;
@@ -76,6 +94,7 @@ class FakeDaemon {
 
  public:
   FakeView view;
+  FakeActions actions;
   FakeDecisions decisions;
   std::unique_ptr<admin::AdminServer> server;
 };

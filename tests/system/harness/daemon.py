@@ -81,6 +81,7 @@ class Daemon:
         self._sockets = (take_over._sockets if take_over
                          else tempfile.TemporaryDirectory(prefix="inferenced-"))
         self.admin = f"unix://{self._sockets.name}/admin.sock"
+        self.state = take_over.state if take_over else directory / "state.db"
         self.manifests = directory / "manifests.d"
         self.manifests.mkdir(exist_ok=True)
         write_manifests(self.manifests / "pool.yaml", pool_manifest())
@@ -93,6 +94,7 @@ class Daemon:
             "health": {"address": f"127.0.0.1:{self.health_port}"},
             "http": {"address": f"127.0.0.1:{self.http_port}"},
             "admin": {"address": self.admin},
+            "stateFile": str(self.state),
             "manifests": ["manifests.d"],
         }
         document.update(config or {})
@@ -122,8 +124,8 @@ class Daemon:
             f"{done.stdout}{done.stderr}\n{self.process.tail()}")
         return done.stdout
 
-    def ctl_json(self, *arguments):
-        return json.loads(self.ctl(*arguments, "-o", "json"))
+    def ctl_json(self, *arguments, expect=0):
+        return json.loads(self.ctl(*arguments, "-o", "json", expect=expect))
 
     def why(self, request_id):
         """The decision remembered for a request that was served."""
@@ -158,6 +160,13 @@ class Daemon:
     def rss_kib(self):
         status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
         return int(re.search(r"VmRSS:\s+(\d+)", status)[1])
+
+    def restart(self):
+        """Starts it again after it has ended, on the same configuration and state."""
+        assert not self.process.alive()
+        self.process = Process(self.name, [program("inferenced"), "--config", self.config],
+                               self.directory / f"{self.name}.log")
+        self.wait_ready()
 
     def stop(self):
         return self.process.stop()

@@ -7,10 +7,12 @@
 #include <mutex>
 
 #include "support/temp_dir.h"
+#include "unit/control/name_server.h"
 
 using namespace inference;
 using control::Controller;
 using testing::Eventually;
+using testing::NameServer;
 using testing::TempDir;
 using namespace std::chrono_literals;
 
@@ -21,6 +23,7 @@ apiVersion: inferenced.dev/v1alpha1
 kind: DaemonConfig
 listeners: [{address: "127.0.0.1:0"}]
 admin: {address: "unix:///nowhere/admin.sock"}
+stateFile: none
 manifests: [manifests.d]
 )";
 
@@ -51,33 +54,6 @@ struct Folder {
     dir.Write("manifests.d/set.yaml", kSet);
   }
   Controller::Options options() const { return {dir / "inferenced.yaml"}; }
-};
-
-// A name server of the test: answers when it is told to. Shared, since a lookup may outlive a test.
-class NameServer {
- public:
-  Result<std::vector<std::string>> LookUp(const std::string& name) {
-    std::unique_lock lock(mutex_);
-    answered_.wait(lock, [&] { return closed_ || answers_.contains(name); });
-    if (closed_) return Status(Code::kUnavailable, "closed");
-    return answers_.at(name);
-  }
-  void Answer(const std::string& name, std::vector<std::string> addresses) {
-    const std::lock_guard lock(mutex_);
-    answers_[name] = std::move(addresses);
-    answered_.notify_all();
-  }
-  void Close() {
-    const std::lock_guard lock(mutex_);
-    closed_ = true;
-    answered_.notify_all();
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable answered_;
-  bool closed_ = false;
-  std::map<std::string, std::vector<std::string>> answers_;
 };
 
 // A folder, and a name server that is silent until the test makes it speak.
@@ -225,7 +201,7 @@ TEST_CASE("a route to a pool that isn't there is an error at its place") {
   api::Diagnostics diagnostics;
   CHECK_FALSE(control::CheckConfig(folder.dir / "inferenced.yaml", diagnostics));
   CHECK(Mentions(diagnostics, "routes.chat: there is no pool llm/nope"));
-  CHECK(Mentions(diagnostics, "inferenced.yaml:7:"));
+  CHECK(Mentions(diagnostics, "inferenced.yaml:8:"));
 }
 
 TEST_CASE("bug: an answer of DNS made a refused change look applied") {
@@ -362,7 +338,7 @@ TEST_CASE("bug: a manifests folder that is missing had no place") {
   std::filesystem::remove_all(folder.dir / "manifests.d");
   Controller controller(folder.options());
   CHECK_FALSE(controller.Start().ok());
-  const std::string said = "inferenced.yaml:6:13: error: " + (folder.dir / "manifests.d") +
+  const std::string said = "inferenced.yaml:7:13: error: " + (folder.dir / "manifests.d") +
                            ": No such file or directory [INF0008]";
   REQUIRE(controller.config_status().diagnostics.size() == 1);
   CHECK_THAT(controller.config_status().diagnostics[0].ToString(), Catch::EndsWith(said));

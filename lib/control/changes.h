@@ -1,0 +1,68 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "api/diagnostic.h"
+#include "api/kinds.h"
+#include "inference/result.h"
+#include "store/manifest_store.h"
+
+// Changes of the applied state: what is kept in the store beside the files' objects.
+namespace inference::control {
+
+/// All of it is done, or nothing.
+struct ChangeRequest {
+  struct Manifest {
+    std::string file;  // what findings show
+    std::string text;
+  };
+  std::vector<Manifest> manifests;          // objects that are to be as written here
+  std::vector<store::ObjectKey> deletions;  // an empty group stands for any
+  bool ignore_missing = false;              // deletions of what isn't there are fine
+  std::optional<api::Labels> prune;         // delete applied objects with these labels that
+                                            // `manifests` don't have
+  std::optional<int64_t> rollback_to;       // the applied state of that generation, whole
+  std::optional<int64_t> expected;          // the applied generation that the change was made for
+  bool dry_run = false;
+  store::Author author;
+};
+
+struct ChangeResult {
+  /// INVALID_ARGUMENT: see findings. FAILED_PRECONDITION: refused by a guard (expected generation,
+  /// owned by a file, nothing is kept here). NOT_FOUND: to delete, or to go back to.
+  Status status;
+  /// Errors and warnings that the change brings; those that are there already are left out.
+  api::Diagnostics findings;
+  /// Every object that the request names. Equal texts: unchanged.
+  std::vector<store::ChangedObject> objects;
+  int64_t applied_generation = 0;  // now
+  uint64_t generation = 0;         // of the running state
+  bool in_force = false;           // false: dry run, refused, or waiting for DNS names
+};
+
+/// An object of the files or of the store.
+struct ListedObject {
+  store::ObjectKey key;
+  std::string text;
+  api::Labels labels;
+  api::Origin origin;  // of a file's object
+  bool applied = false;
+  int64_t applied_generation = 0;  // that brought this text
+};
+
+/// The writing side of control, for admin. Thread-safe; calls wait for each other and for the disk.
+class ControlActions {
+ public:
+  virtual ~ControlActions() = default;
+  virtual ChangeResult Change(ChangeRequest request) = 0;
+  /// All objects that are in force or wait for DNS names, those of files first.
+  virtual std::vector<ListedObject> Objects() = 0;
+  /// Newest first. FAILED_PRECONDITION when nothing is kept here.
+  virtual Result<std::vector<store::Revision>> History(int64_t limit) = 0;
+  virtual Result<std::vector<store::ChangedObject>> ChangesOf(int64_t generation) = 0;
+};
+
+}  // namespace inference::control
