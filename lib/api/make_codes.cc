@@ -1,5 +1,5 @@
 // Makes the C++ table of diagnostic codes from codes.yaml, at build time: HEADER with a constant
-// per code, SOURCE with the rows.
+// per code, SOURCE with the rows; and PAGE, the manual page inferencectl-codes(7).
 #include <yaml-cpp/yaml.h>
 
 #include <cctype>
@@ -96,6 +96,65 @@ void WriteSource(const std::vector<Row>& rows, std::ostream& out) {
       << ";\n\n}  // namespace inference::api::codes\n";
 }
 
+// --- the manual page, in mdoc ---
+
+// Escapes what roff would take for its own.
+std::string Roff(const std::string& text) {
+  std::string out;
+  bool line_start = true;
+  for (const char c : text) {
+    if (line_start && (c == '.' || c == '\'')) out += "\\&";
+    out += c == '\\' ? std::string("\\e") : std::string(1, c);
+    line_start = c == '\n';
+  }
+  return out;
+}
+
+// A line per sentence, and none longer than 80 characters, as mdoc wants it.
+std::string Sentences(std::string text) {
+  while (!text.empty() && text.back() == '\n') text.pop_back();
+  size_t start = 0, space = 0;
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != ' ' && text[i] != '\n') {
+      if (i - start >= 79 && space > start) {
+        text[space] = '\n';
+        start = space + 1;
+      }
+      continue;
+    }
+    const bool ends = i > 0 && text[i - 1] == '.' && i + 1 < text.size() &&
+                      std::isupper(static_cast<unsigned char>(text[i + 1]));
+    if (ends) text[i] = '\n';
+    if (text[i] == '\n') start = i + 1;
+    space = i;
+  }
+  return Roff(text) + "\n";
+}
+
+void WriteExample(const char* title, const std::string& text, std::ostream& out) {
+  if (text.empty()) return;
+  out << ".Pp\n" << title << ":\n.Bd -literal -offset indent -compact\n" << Roff(text) << ".Ed\n";
+}
+
+void WritePage(const std::vector<Row>& rows, std::ostream& out) {
+  out << ".Dd January 1, 2026\n.Dt INFERENCECTL-CODES 7\n.Os\n.Sh NAME\n.Nm inferencectl-codes\n"
+         ".Nd what the findings of inferencectl and inferenced mean\n.Sh DESCRIPTION\n"
+         "Every finding about a manifest or a configuration has a code.\n"
+         "It never gets another meaning.\nWherever a code is taken, its name is too.\n"
+         ".Cm inferencectl explain Ar code\nsays the same as this page.\n.Bl -tag -width Ds\n";
+  for (const Row& row : rows) {
+    out << ".It " << row.code << " Pq " << row.name << ", " << (row.retired ? "retired" : row.level)
+        << "\n"
+        << Sentences(static_cast<char>(std::toupper(static_cast<unsigned char>(row.title[0]))) +
+                     row.title.substr(1) + ".")
+        << Sentences(row.why);
+    if (!row.by.empty()) out << Sentences("Reported by " + row.by + ".");
+    WriteExample("Wrong", row.bad, out);
+    WriteExample("Right", row.good, out);
+  }
+  out << ".El\n.Sh SEE ALSO\n.Xr inferencectl 1 ,\n.Xr inferenced 8\n";
+}
+
 // An unchanged header makes nobody compile again.
 void WriteIfChanged(const char* path, const std::string& text) {
   std::ifstream before(path);
@@ -109,17 +168,19 @@ void WriteIfChanged(const char* path, const std::string& text) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 4) {
-    std::fprintf(stderr, "usage: make_codes codes.yaml HEADER SOURCE\n");
+  if (argc != 5) {
+    std::fprintf(stderr, "usage: make_codes codes.yaml HEADER SOURCE PAGE\n");
     return 2;
   }
   try {
     const std::vector<Row> rows = ReadRows(argv[1]);
-    std::ostringstream header, source;
+    std::ostringstream header, source, page;
     WriteHeader(rows, header);
     WriteSource(rows, source);
+    WritePage(rows, page);
     WriteIfChanged(argv[2], header.str());
     WriteIfChanged(argv[3], source.str());
+    WriteIfChanged(argv[4], page.str());
   } catch (const std::exception& e) {
     std::fprintf(stderr, "%s: %s\n", argv[1], e.what());
     return 1;

@@ -1,11 +1,13 @@
 // Configuration files. First byte: the kind of file ('m' manifests, 'd' DaemonConfig, 'p'
 // EndpointPickerConfig; anything else: manifests of the whole input). Whatever is accepted can be
-// checked, dumped, rendered; every finding has a place inside the file; a dump reads back the same.
+// checked, dumped, rendered, and judged with all rules; every finding has a place inside the file;
+// a dump reads back the same.
 #include <cstdint>
 #include <cstdlib>
 #include <string>
 #include <string_view>
 
+#include "manifest/lint/lint.h"
 #include "manifest/reader.h"
 #include "manifest/render.h"
 
@@ -80,5 +82,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     }
   }
   CheckFindings(diagnostics, text);
+  // The whole judgement, whatever kind of file it is.
+  const auto verdict =
+      manifest::lint::Run({{"f", std::string(text)}}, {.limits = limits, .threads = 1});
+  CheckFindings(verdict.findings, text);
+  Require(!verdict.unusable || api::HasErrors(verdict.findings));
   return 0;
 }

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <fstream>
 #include <map>
 #include <set>
 
@@ -118,6 +119,7 @@ std::string ReportIn(std::string_view format, const Judged& judged, bool color,
   const manifest::lint::Verdict& verdict = judged.verdict;
   if (format == "short") return ShortOf(judged);
   if (format == "json") return ToText(ValidationJson(verdict, now));
+  if (format == "yaml") return ToYaml(ValidationJson(verdict, now));
   if (format == "jsonl") return ValidationJsonLines(verdict);
   if (format == "junit") return JunitReport(verdict);
   if (format == "sarif") return SarifReport(verdict);
@@ -146,6 +148,23 @@ Result<std::vector<std::pair<std::string, std::string>>> OutputsOf(const Invocat
   const char* actions = run.world.environment("GITHUB_ACTIONS");
   if (actions != nullptr && std::string_view(actions) == "true") outputs.emplace_back("github", "");
   return outputs;
+}
+
+}  // namespace
+
+namespace {
+
+// GitHub shows ten annotations of a level; all findings are in the job's summary.
+void AddJobSummary(const std::vector<std::pair<std::string, std::string>>& outputs,
+                   const manifest::lint::Verdict& verdict, Invocation& run) {
+  const bool github = std::any_of(outputs.begin(), outputs.end(),
+                                  [](const auto& output) { return output.first == "github"; });
+  const char* path = run.world.environment("GITHUB_STEP_SUMMARY");
+  if (!github || path == nullptr || *path == 0 || verdict.findings.empty()) return;
+  std::ofstream summary(path, std::ios::app);  // other steps write there too
+  summary << GithubSummary(verdict);
+  summary.close();
+  if (summary.fail()) run.Remark("cannot write to GITHUB_STEP_SUMMARY, " + base::Printable(path));
 }
 
 }  // namespace
@@ -180,6 +199,7 @@ Answer RunValidate(Invocation& run) {
       return {ExitCode::kUnreachable, written};
     }
   }
+  AddJobSummary(*outputs, judged.verdict, run);
   const size_t ignored = judged.verdict.suppressed.size();
   run.Remark(fmt::format("{}, {} in {} ({}{})", CountText(errors, "error"),
                          CountText(warnings, "warning"), CountText(judged.texts.size(), "file"),

@@ -35,7 +35,7 @@ constexpr std::array kOptions{
               .letter = 'o',
               .argument = "FORMAT[=FILE]",
               .fallback = "text",
-              .choices = "text|short|json|jsonl|junit|sarif|github|gitlab",
+              .choices = "text|short|json|jsonl|yaml|junit|sarif|github|gitlab",
               .repeatable = true,
               .doc = "the form of the answer; text shows the lines, short is file:line:column: as "
                      "compilers print. Once on standard output, and any number of times to files"},

@@ -1,5 +1,7 @@
 #include <algorithm>
 #include <filesystem>
+#include <set>
+#include <string_view>
 
 #include "api/codes.h"
 #include "inference/version.h"
@@ -115,10 +117,11 @@ std::string SarifReport(const manifest::lint::Verdict& verdict) {
   driver["name"] = "inferencectl";
   driver["semanticVersion"] = INFERENCE_VERSION;
   driver["rules"] = Json::array();
+  std::set<std::string_view> used;
+  for (const api::Diagnostic& d : verdict.findings) used.insert(d.code);
+  for (const manifest::lint::Suppressed& each : verdict.suppressed) used.insert(each.finding.code);
   for (const codes::CodeInfo& info : codes::All()) {
-    const bool used = std::any_of(verdict.findings.begin(), verdict.findings.end(),
-                                  [&](const api::Diagnostic& d) { return d.code == info.code; });
-    if (used) driver["rules"].push_back(RuleJson(info));
+    if (used.contains(info.code)) driver["rules"].push_back(RuleJson(info));
   }
   run["columnKind"] = "unicodeCodePoints";
   run["results"] = Json::array();

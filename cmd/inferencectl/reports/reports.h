@@ -19,6 +19,8 @@ std::string SarifReport(const manifest::lint::Verdict& verdict);
 /// Workflow commands of GitHub Actions: at most ten of a level, which is what GitHub shows of a
 /// step, the errors first; the rest is counted in one line.
 std::string GithubReport(const manifest::lint::Verdict& verdict);
+/// All findings as a Markdown table, for GitHub's job summary.
+std::string GithubSummary(const manifest::lint::Verdict& verdict);
 /// GitLab Code Quality.
 std::string GitlabReport(const manifest::lint::Verdict& verdict);
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/text.h"
+#include "inferencectl/diagnostic_view.h"
 #include "inferencectl/reports/place.h"
 #include "inferencectl/reports/reports.h"
 
@@ -149,6 +150,27 @@ std::string GithubReport(const manifest::lint::Verdict& verdict) {
                        hidden == 1 ? "" : "s");
   }
   return out;
+}
+
+std::string GithubSummary(const manifest::lint::Verdict& verdict) {
+  std::string out =
+      "### inferencectl validate\n\n| level | code | place | finding |\n|---|---|---|---|\n";
+  for (const api::Diagnostic& d : verdict.findings) {
+    std::string text = d.note.empty() ? d.message : d.message + "; " + d.note;
+    std::string cell;
+    for (const char c : text) {
+      if (c == '\n') {
+        cell += ' ';
+      } else {
+        // What Markdown or HTML would take for its own.
+        if (std::string_view("|<>`*_[]\\").find(c) != std::string_view::npos) cell += '\\';
+        cell += c;
+      }
+    }
+    out += fmt::format("| {} | {} | {} | {} |\n", LevelName(d.severity), d.code,
+                       d.origin.known() ? d.origin.ToString() : "", cell);
+  }
+  return out + "\n";
 }
 
 }  // namespace inference::ctl

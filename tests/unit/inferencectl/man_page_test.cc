@@ -1,9 +1,11 @@
 #include <catch2/catch.hpp>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <string>
 
+#include "api/codes.h"
 #include "base/text.h"
 #include "inferencectl/exit_code.h"
 #include "inferencectl/option_table.h"
@@ -82,12 +84,28 @@ TEST_CASE("man pages are clean") {
     WARN("mandoc is not installed");
     return;
   }
-  for (const char* name : {"inferencectl.1", "inferenced.8", "inferenced.yaml.5"}) {
+  // In one folder, so that the pages find each other: ours, and the one made of the catalogue.
+  namespace fs = std::filesystem;
+  const std::string folder = std::string(TEST_BINARY_DIR) + "/man";
+  for (const auto& page : fs::directory_iterator(std::string(TEST_SOURCE_DIR) + "/man")) {
+    fs::copy_file(page, fs::path(folder) / page.path().filename(),
+                  fs::copy_options::overwrite_existing);
+  }
+  for (const char* name :
+       {"inferencectl.1", "inferenced.8", "inferenced.yaml.5", "inferencectl-codes.7"}) {
     CAPTURE(name);
-    // From the folder, so that the pages find each other.
-    const std::string command =
-        "cd " + std::string(TEST_SOURCE_DIR) + "/man && mandoc -Tlint -Wstyle " + name;
+    const std::string command = "cd " + folder + " && mandoc -Tlint -Wstyle " + name;
     CHECK(std::system(command.c_str()) == 0);
+  }
+}
+
+TEST_CASE("the page of codes has every code with its name") {
+  std::ifstream file(std::string(TEST_BINARY_DIR) + "/man/inferencectl-codes.7");
+  REQUIRE(file);
+  const std::string page{std::istreambuf_iterator<char>(file), {}};
+  for (const api::codes::CodeInfo& info : api::codes::All()) {
+    CAPTURE(info.code);
+    CHECK(Has(page, ".It " + std::string(info.code) + " Pq " + std::string(info.name) + ","));
   }
 }
 
