@@ -32,6 +32,12 @@ void AddOption(CLI::App& app, const OptionRow& row, Values& values) {
   std::string names = "--" + std::string(row.name);
   if (row.letter != 0) names = std::string("-") + row.letter + "," + names;
   const std::string key(row.name);
+  if (IsValueOptional(row)) {
+    const std::string first(row.choices.substr(0, row.choices.find('|')));
+    // Empty, which Given() doesn't count, unless the option is there.
+    app.add_flag(names + "{" + first + "}", values[key]);
+    return;
+  }
   if (row.argument.empty()) {
     app.add_flag_callback(names, [&values, key] { values[key] = {"true"}; });
     return;
@@ -303,6 +309,7 @@ Result<Arguments> ParseArguments(int argc, const char* const* argv) {
     return UnknownWord(extras, out.verb_, named);
   }
   out.short_help = AsksForShortHelp(argc, argv);
+  std::erase_if(values, [](const auto& given) { return given.second.empty(); });
   out.values_ = std::move(values);
   out.operands_ = std::move(operands);
   if (out.verb_ == nullptr && !named.empty()) {

@@ -51,7 +51,7 @@ void TakeLong(std::string_view word, Typed& typed) {
   if (option == nullptr) return;
   typed.given.insert(option->name);
   if (equals == std::string_view::npos) {
-    if (!option->argument.empty()) typed.open = option;
+    if (!option->argument.empty() && !IsValueOptional(*option)) typed.open = option;
   } else if (option->name == "server") {
     typed.server = word.substr(equals + 1);
   }

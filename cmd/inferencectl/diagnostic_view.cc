@@ -69,7 +69,8 @@ std::string_view LevelName(api::Severity severity) {
   }
 }
 
-std::string DiagnosticText(const api::Diagnostic& d, std::string_view text, bool color) {
+std::string DiagnosticText(const api::Diagnostic& d, std::string_view text, bool color,
+                           std::string_view fix) {
   const Style style = d.severity == api::Severity::kError     ? Style::kBad
                       : d.severity == api::Severity::kWarning ? Style::kWarn
                                                               : Style::kFaint;
@@ -79,6 +80,7 @@ std::string DiagnosticText(const api::Diagnostic& d, std::string_view text, bool
   out += "  ┌─ " + SafeForTerminal(d.origin.ToString()) + "\n";
   if (d.origin.line > 0 && !text.empty()) out += Snippet(d.origin, text, style, color);
   if (!d.note.empty()) out += "  = note: " + SafeForTerminal(d.note) + "\n";
+  if (!fix.empty()) out += "  = fix:  " + SafeForTerminal(fix) + "\n";
   return out + "\n";
 }
 

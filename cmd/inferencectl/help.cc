@@ -14,7 +14,11 @@ namespace {
 std::string Spelling(const OptionRow& option) {
   std::string out = option.letter != 0 ? fmt::format("-{}, ", option.letter) : "    ";
   out += "--" + std::string(option.name);
-  if (!option.argument.empty()) out += " " + std::string(option.argument);
+  if (IsValueOptional(option)) {
+    out += option.argument;
+  } else if (!option.argument.empty()) {
+    out += " " + std::string(option.argument);
+  }
   if (option.repeatable) out += "...";
   return out;
 }

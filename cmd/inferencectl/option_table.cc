@@ -19,7 +19,8 @@ bool Lists(std::string_view names, std::string_view name) {
 
 std::span<const VerbGroup> Groups() {
   static const std::array kGroups{
-      InspectGroup(), ValidateGroup(), ExplainGroup(), GeneralGroup(), EveryVerbGroup(),
+      InspectGroup(), ValidateGroup(), EditGroup(),
+      ExplainGroup(), GeneralGroup(),  EveryVerbGroup(),
   };
   return kGroups;
 }

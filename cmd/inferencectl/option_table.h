@@ -69,6 +69,7 @@ struct VerbGroup {
 VerbGroup EveryVerbGroup();  // no verbs
 VerbGroup InspectGroup();
 VerbGroup ValidateGroup();
+VerbGroup EditGroup();
 VerbGroup ExplainGroup();
 VerbGroup GeneralGroup();
 
@@ -84,6 +85,10 @@ const VerbRow* FindVerb(std::string_view name);
 std::vector<const VerbRow*> VerbsUnder(std::string_view parent);
 /// Does this verb take the option?
 bool Takes(const VerbRow& verb, const OptionRow& option);
+/// "[=HOW]": the value is behind an equals sign or left out, then it is the first of the choices.
+inline bool IsValueOptional(const OptionRow& option) {
+  return option.argument.starts_with("[=");
+}
 /// The verb's option of that name, or null.
 const OptionRow* FindOption(const VerbRow& verb, std::string_view name);
 

@@ -13,6 +13,7 @@
 
 #include "api/codes.h"
 #include "base/text.h"
+#include "manifest/extent.h"
 
 namespace inference::manifest {
 namespace {
@@ -143,11 +144,30 @@ size_t CountBytes(const Node& node) {
   return bytes;
 }
 
+void ForgetRanges(Node& node) {
+  node.range = {};
+  for (Node& item : node.items) ForgetRanges(item);
+  for (NodeMember& member : node.members) {
+    member.key_range = {};
+    ForgetRanges(member.value);
+  }
+}
+
+/// What is read: `text` begins behind a byte order mark of `skipped` bytes.
+struct Input {
+  std::string_view text;
+  size_t skipped = 0;
+};
+
 class Builder : public YAML::EventHandler {
  public:
-  Builder(Positions& positions, const Limits& limits, std::vector<Node>& documents,
-          api::Diagnostics& diagnostics)
-      : positions_(positions), limits_(limits), documents_(documents), diagnostics_(diagnostics) {}
+  Builder(const Input& input, Positions& positions, const Limits& limits,
+          std::vector<Node>& documents, api::Diagnostics& diagnostics)
+      : input_(input),
+        positions_(positions),
+        limits_(limits),
+        documents_(documents),
+        diagnostics_(diagnostics) {}
 
   void OnDocumentStart(const YAML::Mark&) override {
     anchors_.clear();
@@ -156,7 +176,9 @@ class Builder : public YAML::EventHandler {
   void OnDocumentEnd() override {}
 
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
-    Add(Make(mark, Node::Kind::kNull), anchor);
+    Node node = Make(mark, Node::Kind::kNull);
+    SetRange(NullExtent(input_.text, Offset(mark)), node);
+    Add(std::move(node), anchor);
   }
 
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
@@ -167,15 +189,20 @@ class Builder : public YAML::EventHandler {
     }
     Spend(mark, it->second.nodes, it->second.bytes);
     const Origin at = At(mark);
-    Add(it->second.node, 0, &at);
+    Node copy = it->second.node;
+    ForgetRanges(copy);
+    copy.alias = true;
+    SetRange(AliasExtent(input_.text, Offset(mark)), copy);
+    Add(std::move(copy), 0, &at);
   }
 
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& value) override {
     Node node = Make(mark, Node::Kind::kScalar);
-    last_scalar_ = positions_.Offset(mark.line, mark.column);
+    last_scalar_ = Offset(mark);
     node.text = value;
     node.plain = tag == "?";
+    SetRange(ScalarExtent(input_.text, last_scalar_, value), node);
     if (tag != "?" && tag != "!" && tag != "tag:yaml.org,2002:str") {
       Report(codes::kUnsupportedYaml, node.at,
              fmt::format("the tag '{}' is not supported", base::Printable(tag, 60)),
@@ -205,11 +232,14 @@ class Builder : public YAML::EventHandler {
  private:
   struct Frame {
     Node node;
+    size_t offset = 0;       // of its beginning
+    size_t content_end = 0;  // behind the last child so far, in the file
     YAML::anchor_t anchor = 0;
     bool has_key = false;
     bool drop_value = false;  // the key was refused
     std::string key;
     Origin key_at;
+    Range key_range;
     std::unordered_map<std::string, Origin> seen;
   };
   struct Anchored {
@@ -218,6 +248,13 @@ class Builder : public YAML::EventHandler {
   };
 
   Origin At(const YAML::Mark& mark) { return positions_.At(mark.line, mark.column); }
+  size_t Offset(const YAML::Mark& mark) const { return positions_.Offset(mark.line, mark.column); }
+
+  void SetRange(const Extent& extent, Node& node) const {
+    if (!extent.known()) return;
+    node.range = {static_cast<uint32_t>(extent.begin + input_.skipped),
+                  static_cast<uint32_t>(extent.end + input_.skipped)};
+  }
 
   void Report(std::string_view code, Origin at, std::string message, std::string note) {
     diagnostics_.push_back({api::Severity::kError, std::string(code), std::move(at),
@@ -249,6 +286,7 @@ class Builder : public YAML::EventHandler {
             YAML::anchor_t anchor) {
     Frame frame;
     frame.node = Make(mark, kind);
+    frame.offset = Offset(mark);
     frame.anchor = anchor;
     if (!tag.empty() && tag != "?" && tag != "!") {
       Report(codes::kUnsupportedYaml, frame.node.at,
@@ -265,6 +303,8 @@ class Builder : public YAML::EventHandler {
   void Close() {
     Frame frame = std::move(frames_.back());
     frames_.pop_back();
+    const size_t end = frame.content_end > 0 ? frame.content_end - input_.skipped : 0;
+    SetRange(CollectionExtent(input_.text, frame.offset, end), frame.node);
     Add(std::move(frame.node), frame.anchor);
   }
 
@@ -286,6 +326,7 @@ class Builder : public YAML::EventHandler {
       return;
     }
     Frame& top = frames_.back();
+    top.content_end = std::max<size_t>(top.content_end, node.range.end);
     if (top.node.kind == Node::Kind::kList) {
       top.node.items.push_back(std::move(node));
     } else if (!top.has_key) {
@@ -293,7 +334,7 @@ class Builder : public YAML::EventHandler {
     } else {
       top.has_key = false;
       if (top.drop_value) return;
-      top.node.members.push_back({std::move(top.key), top.key_at, std::move(node)});
+      top.node.members.push_back({std::move(top.key), top.key_at, top.key_range, std::move(node)});
     }
   }
 
@@ -319,8 +360,10 @@ class Builder : public YAML::EventHandler {
     }
     frame.drop_value = false;
     frame.key = std::move(node.text);
+    frame.key_range = node.range;
   }
 
+  const Input input_;
   Positions& positions_;
   const Limits& limits_;
   std::vector<Node>& documents_;
@@ -380,10 +423,11 @@ std::vector<Node> ParseDocuments(const std::string& path, std::string_view text,
          "split the file"});
     return documents;
   }
-  if (text.substr(0, 3) == "\xef\xbb\xbf") text.remove_prefix(3);
+  const size_t mark = text.starts_with("\xef\xbb\xbf") ? 3 : 0;
+  text.remove_prefix(mark);
   Positions positions(path, text);
   if (!CheckEncoding(text, positions, diagnostics)) return documents;
-  Builder builder(positions, limits, documents, diagnostics);
+  Builder builder({text, mark}, positions, limits, documents, diagnostics);
   try {
     std::istringstream stream{std::string(text)};
     YAML::Parser parser(stream);

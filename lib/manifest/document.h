@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,6 +16,16 @@ namespace inference::manifest {
 
 struct NodeMember;
 
+/// Bytes `begin` up to `end` of the file's text, a byte order mark counted; anchors, tags and
+/// comments around the value don't belong to it. Empty: not known, or the value isn't written out
+/// (`key:`).
+struct Range {
+  uint32_t begin = 0, end = 0;
+
+  bool known() const { return end > begin; }
+  size_t size() const { return end - begin; }
+};
+
 struct Node {
   enum class Kind { kNull, kScalar, kList, kMap };
   Kind kind = Kind::kNull;
@@ -23,11 +34,15 @@ struct Node {
   std::vector<Node> items;
   std::vector<NodeMember> members;  // keys are unique
   api::Origin at;
+  /// Of an alias (*name): the alias itself; what is below it has no range.
+  Range range;
+  bool alias = false;
 };
 
 struct NodeMember {
   std::string key;
   api::Origin key_at;
+  Range key_range;
   Node value;
 };
 
@@ -35,6 +50,8 @@ struct NodeMember {
 /// differ (yes, 010, 0x1f, .inf ...) it is kAmbiguous, and must be quoted or written otherwise.
 enum class ScalarType { kString, kBool, kInt, kFloat, kAmbiguous };
 ScalarType TypeOf(const Node& scalar);
+/// The same for a text written without quotes.
+ScalarType PlainTypeOf(std::string_view text);
 
 /// All documents of the text, empty ones left out. After an error of syntax the documents in front
 /// of it are still returned.

@@ -128,9 +128,7 @@ std::optional<int64_t> ReadInt(const Node& node, std::string_view path, int64_t 
                                api::Diagnostics& out) {
   if (node.kind != Node::Kind::kScalar || TypeOf(node) != ScalarType::kInt) {
     const bool scalar = node.kind == Node::Kind::kScalar;
-    const bool quoted =
-        scalar && !node.plain &&
-        TypeOf({Node::Kind::kScalar, true, node.text, {}, {}, {}}) == ScalarType::kInt;
+    const bool quoted = scalar && !node.plain && PlainTypeOf(node.text) == ScalarType::kInt;
     const bool ambiguous = scalar && TypeOf(node) == ScalarType::kAmbiguous;
     WrongType(node, path, "a whole number", out,
               quoted      ? "write it without quotes"

@@ -63,13 +63,16 @@ bool IsAmbiguous(std::string_view text) {
 }  // namespace
 
 ScalarType TypeOf(const Node& scalar) {
-  if (!scalar.plain) return ScalarType::kString;
+  return scalar.plain ? PlainTypeOf(scalar.text) : ScalarType::kString;
+}
+
+ScalarType PlainTypeOf(std::string_view text) {
   for (const std::string_view word : {"true", "True", "TRUE", "false", "False", "FALSE"}) {
-    if (scalar.text == word) return ScalarType::kBool;
+    if (text == word) return ScalarType::kBool;
   }
-  if (MatchesInt(scalar.text)) return ScalarType::kInt;
-  if (IsAmbiguous(scalar.text)) return ScalarType::kAmbiguous;
-  return MatchesFloat(scalar.text) ? ScalarType::kFloat : ScalarType::kString;
+  if (MatchesInt(text)) return ScalarType::kInt;
+  if (IsAmbiguous(text)) return ScalarType::kAmbiguous;
+  return MatchesFloat(text) ? ScalarType::kFloat : ScalarType::kString;
 }
 
 api::Value ToValue(const Node& node, api::Diagnostics& diagnostics) {

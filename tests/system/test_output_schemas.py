@@ -135,10 +135,22 @@ def test_reports(tmp_path):
     assert report["findings"] and report["suppressed"], "both lists are tried"
     check(report, "ValidationReport")
 
+    baseline = tmp_path / "baseline.json"
+    ctl("validate", "-f", tmp_path, "--write-baseline", baseline)
+    check(json.loads(baseline.read_text()), "ValidationBaseline")
+    (tmp_path / "bad.yaml").write_text(
+        "apiVersion: inference.networking.k8s.io/v1\nkind: InferencePool\n"
+        "metadata: {name: a, namespace: b}\nspec: {selector: {matchLabels: {a: b}}, TargetPorts: "
+        "[{number: 1}], endpointPickerRef: {name: e, port: {number: 1}}}\n")
+    done = ctl("validate", "-f", tmp_path, "-o", "json", "--baseline", baseline)
+    report = json.loads(done.stdout)
+    assert report["fixed"] and any(finding["fix"] for finding in report["findings"])
+    check(report, "ValidationReport")
+
 
 def test_every_kind_is_tried():
     tried = {kind for _, kind in DAEMON + OFFLINE} | {
-        "Pool", "Endpoint", "Decision", "ValidationReport"}
+        "Pool", "Endpoint", "Decision", "ValidationReport", "ValidationBaseline"}
     text = ctl("help", "formatting").stdout
     listed = re.search(r"Kinds of documents.*?:\n(.*?)\n\n", text, re.S).group(1)
     assert set(re.findall(r"\w+", listed)) == tried

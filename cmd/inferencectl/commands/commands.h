@@ -11,6 +11,8 @@ Answer RunGet(Invocation& run);
 Answer RunPick(Invocation& run);
 Answer RunWhy(Invocation& run);
 Answer RunValidate(Invocation& run);
+Answer RunConvert(Invocation& run);
+Answer RunFmt(Invocation& run);
 Answer RunExplain(Invocation& run);
 Answer RunSchema(Invocation& run);
 Answer RunConfigShow(Invocation& run);

@@ -1,89 +1,27 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <fstream>
-#include <map>
-#include <set>
+#include <optional>
 
 #include "api/codes.h"
-#include "api/kinds.h"
 #include "base/text.h"
 #include "inferencectl/commands/commands.h"
-#include "inferencectl/diagnostic_view.h"
-#include "inferencectl/envelope.h"
-#include "inferencectl/format.h"
 #include "inferencectl/invocation.h"
-#include "inferencectl/reports/reports.h"
+#include "inferencectl/validation/configurations.h"
+#include "inferencectl/validation/earlier.h"
+#include "inferencectl/validation/fixing.h"
+#include "inferencectl/validation/inputs.h"
+#include "inferencectl/validation/outputs.h"
 #include "inferencectl/whole_file.h"
 #include "manifest/lint/lint.h"
-#include "manifest/reader.h"
-#include "metrics/engine_maps.h"
-#include "scheduling/scheduler.h"
 
 namespace inference::ctl {
 namespace {
 
-/// Everything that was given, judged as one whole.
-struct Judged {
-  manifest::lint::Verdict verdict;
-  std::map<std::string_view, std::string_view> texts;  // by path, for the lines shown
-};
+namespace lint = manifest::lint;
 
-// What the plugins and the readers of metrics themselves say. A plugin that this build lacks is a
-// mistake only where inferenced is to have it; else the file may be the reference picker's.
-void CheckConfigurations(const manifest::lint::Configurations& configurations,
-                         api::Diagnostics& out) {
-  scheduling::PluginRegistry registry;
-  scheduling::RegisterBuiltins(registry);
-  api::Diagnostics found;
-  for (const api::EndpointPickerConfig& config : configurations.pickers) {
-    // Null comes with diagnostics; the scheduler itself isn't needed.
-    static_cast<void>(scheduling::Compile(config, registry, found));
-  }
-  for (api::Diagnostic& d : found) {
-    const bool other_picker =
-        d.code == api::codes::kPluginNotAvailable || d.code == api::codes::kFieldNotActedOn;
-    if (other_picker && configurations.daemons.empty()) {
-      d.severity = api::Severity::kInfo;
-      d.note = "the reference picker has it; inferenced refuses the configuration";
-    }
-    out.push_back(std::move(d));
-  }
-  for (const api::DaemonConfig& config : configurations.daemons) {
-    static_cast<void>(metrics::EngineMaps::Make(config.engines, out));
-  }
-}
-
-// What cannot be read is a finding like any other; the rest is judged all the same.
-std::vector<manifest::lint::SourceText> ReadSources(const std::vector<std::string>& paths) {
-  std::vector<manifest::lint::SourceText> sources;
-  std::set<std::string> seen;
-  for (const std::string& given : paths) {
-    const auto files = manifest::ExpandPaths({given}, "", manifest::Folders::kRecursive);
-    if (!files) {
-      sources.push_back({given, "", files.status()});
-      continue;
-    }
-    for (const std::string& path : *files) {
-      if (!seen.insert(path).second) continue;
-      auto text = manifest::ReadFile(path);
-      sources.push_back(text ? manifest::lint::SourceText{path, std::move(*text)}
-                             : manifest::lint::SourceText{path, "", text.status()});
-    }
-  }
-  return sources;
-}
-
-Judged Judge(const std::vector<std::string>& paths, const std::string& release, bool allow_empty) {
-  manifest::lint::Options options;
-  options.release = release;
-  options.allow_empty = allow_empty;
-  options.check_configurations = CheckConfigurations;
-  Judged judged{manifest::lint::Run(ReadSources(paths), options), {}};
-  for (const auto& file : judged.verdict.workspace.files()) {
-    judged.texts.emplace(file.path, file.text);
-  }
-  return judged;
+Status Usage(std::string message) {
+  return {Code::kInvalidArgument, std::move(message)};
 }
 
 bool IsRelease(std::string_view text) {
@@ -93,121 +31,204 @@ bool IsRelease(std::string_view text) {
          text.find('.', dot + 1) == std::string_view::npos;
 }
 
-std::string CountText(size_t n, std::string_view what) {
-  return fmt::format("{} {}{}", n, what, n == 1 ? "" : "s");
-}
-
-std::string TextOf(const Judged& judged, bool color) {
-  std::string out;
-  for (const api::Diagnostic& d : judged.verdict.findings) {
-    const auto text = d.origin.file ? judged.texts.find(*d.origin.file) : judged.texts.end();
-    out += DiagnosticText(d, text == judged.texts.end() ? std::string_view() : text->second, color);
+Result<std::string> CodeOf(std::string_view option, std::string_view text) {
+  if (const auto* info = api::codes::Find(text)) return std::string(info->code);
+  std::vector<std::string_view> known;
+  for (const auto& info : api::codes::All()) {
+    known.push_back(info.code);
+    known.push_back(info.name);
   }
-  return out;
+  const std::string_view meant = base::ClosestMatch(text, known);
+  return Usage(fmt::format("--{}: \"{}\" is no code of a finding{}", option, base::Printable(text),
+                           meant.empty() ? "; see inferencectl explain codes"
+                                         : fmt::format("; did you mean \"{}\"?", meant)));
 }
 
-std::string ShortOf(const Judged& judged) {
-  std::string out;
-  for (const api::Diagnostic& d : judged.verdict.findings) {
-    out += SafeForTerminal(d.ToString()) + "\n";
+std::optional<api::Severity> LevelNamed(std::string_view text) {
+  if (text == "error") return api::Severity::kError;
+  if (text == "warning") return api::Severity::kWarning;
+  if (text == "info") return api::Severity::kInfo;
+  return std::nullopt;
+}
+
+// --severity, --disable, --enable: the later of these wins over the earlier.
+Status ReadLevels(const Arguments& args, lint::Options& options) {
+  for (const std::string& each : args.List("severity")) {
+    const size_t equals = std::min(each.find('='), each.size());
+    const auto code = CodeOf("severity", std::string_view(each).substr(0, equals));
+    if (!code) return code.status();
+    const auto level = LevelNamed(std::string_view(each).substr(std::min(equals + 1, each.size())));
+    if (!level) {
+      return Usage(fmt::format("--severity wants CODE=error, CODE=warning or CODE=info, not \"{}\"",
+                               base::Printable(each)));
+    }
+    options.levels[*code] = *level;
   }
-  return out;
-}
-
-std::string ReportIn(std::string_view format, const Judged& judged, bool color,
-                     base::WallTime now) {
-  const manifest::lint::Verdict& verdict = judged.verdict;
-  if (format == "short") return ShortOf(judged);
-  if (format == "json") return ToText(ValidationJson(verdict, now));
-  if (format == "yaml") return ToYaml(ValidationJson(verdict, now));
-  if (format == "jsonl") return ValidationJsonLines(verdict);
-  if (format == "junit") return JunitReport(verdict);
-  if (format == "sarif") return SarifReport(verdict);
-  if (format == "github") return GithubReport(verdict);
-  if (format == "gitlab") return GitlabReport(verdict);
-  return TextOf(judged, color);
-}
-
-// The formats that were asked for; a file's name behind '='. One at most for standard output.
-Result<std::vector<std::pair<std::string, std::string>>> OutputsOf(const Invocation& run) {
-  std::vector<std::pair<std::string, std::string>> outputs;
-  size_t on_stdout = 0;
-  for (const std::string& each : run.args.List("output")) {
-    const size_t equals = each.find('=');
-    outputs.emplace_back(each.substr(0, equals),
-                         equals == std::string::npos ? "" : each.substr(equals + 1));
-    on_stdout += equals == std::string::npos ? 1 : 0;
+  for (const std::string& each : args.List("disable")) {
+    const auto code = CodeOf("disable", each);
+    if (!code) return code.status();
+    options.levels[*code] = std::nullopt;
   }
-  if (on_stdout > 1) {
-    return Status(Code::kInvalidArgument,
-                  "only one format can be on standard output; write the others to files: -o "
-                  "sarif=FILE");
+  for (const std::string& each : args.List("enable")) {
+    const auto code = CodeOf("enable", each);
+    if (!code) return code.status();
+    const auto known = options.levels.find(*code);
+    if (known != options.levels.end() && !known->second) options.levels.erase(known);
   }
-  if (!outputs.empty()) return outputs;
-  outputs.emplace_back("text", "");
-  const char* actions = run.world.environment("GITHUB_ACTIONS");
-  if (actions != nullptr && std::string_view(actions) == "true") outputs.emplace_back("github", "");
-  return outputs;
+  return Status::Ok();
 }
 
-}  // namespace
+Result<lint::Options> OptionsOf(const Arguments& args) {
+  lint::Options options;
+  options.release = args.Text("gie-version");
+  if (!options.release.empty() && !IsRelease(options.release)) {
+    return Usage("--gie-version wants a release as 1.3, not \"" + base::Printable(options.release) +
+                 "\"");
+  }
+  if (Status status = ReadLevels(args, options); !status.ok()) return status;
+  options.allow_empty = args.Switch("allow-empty");
+  options.check_configurations = CheckConfigurations;
+  return options;
+}
 
-namespace {
+/// What the command line asks for.
+struct Wanted {
+  std::vector<std::string> paths;
+  std::vector<Output> outputs;
+  lint::Options options;
+  std::string fix;  // "", "write", "dry"
+  std::string baseline, write_baseline, against, since;
+  std::string fail_on;
 
-// GitHub shows ten annotations of a level; all findings are in the job's summary.
-void AddJobSummary(const std::vector<std::pair<std::string, std::string>>& outputs,
-                   const manifest::lint::Verdict& verdict, Invocation& run) {
-  const bool github = std::any_of(outputs.begin(), outputs.end(),
-                                  [](const auto& output) { return output.first == "github"; });
-  const char* path = run.world.environment("GITHUB_STEP_SUMMARY");
-  if (!github || path == nullptr || *path == 0 || verdict.findings.empty()) return;
-  std::ofstream summary(path, std::ios::app);  // other steps write there too
-  summary << GithubSummary(verdict);
-  summary.close();
-  if (summary.fail()) run.Remark("cannot write to GITHUB_STEP_SUMMARY, " + base::Printable(path));
+  bool compares() const { return !baseline.empty() || !against.empty(); }
+};
+
+Status CheckTogether(const Wanted& wanted) {
+  if (wanted.paths.empty()) return Usage("validate needs a file or a folder: -f PATH");
+  if (!wanted.baseline.empty() && !wanted.against.empty()) {
+    return Usage("--baseline and --against are two earlier states; give one of them");
+  }
+  if (wanted.fail_on.starts_with("new-") && !wanted.compares()) {
+    return Usage("--fail-on " + wanted.fail_on + " needs --baseline or --against");
+  }
+  if (wanted.against.empty()) return Status::Ok();
+  if (wanted.against == "git:") return Usage("--against git: lacks the commit, as git:origin/main");
+  return Status::Ok();
+}
+
+Result<Wanted> Read(const Invocation& run) {
+  const Arguments& args = run.args;
+  Wanted wanted;
+  wanted.paths = PathsOf(args);
+  wanted.fix = args.Text("fix");
+  wanted.baseline = args.Text("baseline");
+  wanted.write_baseline = args.Text("write-baseline");
+  wanted.against = args.Text("against");
+  wanted.since = args.Text("git-diff");
+  wanted.fail_on = args.Text("fail-on");
+  if (wanted.compares() && args.Origin("fail-on") == "default") wanted.fail_on = "new-error";
+  if (Status status = CheckTogether(wanted); !status.ok()) return status;
+  const bool from_stdin =
+      std::find(wanted.paths.begin(), wanted.paths.end(), "-") != wanted.paths.end();
+  if (wanted.fix == "write" && from_stdin) {
+    return Usage("standard input can't be fixed in place; --fix=dry prints the changes");
+  }
+  auto outputs = OutputsOf(run, wanted.fix == "dry");
+  if (!outputs) return outputs.status();
+  wanted.outputs = std::move(*outputs);
+  auto options = OptionsOf(args);
+  if (!options) return options.status();
+  wanted.options = std::move(*options);
+  return wanted;
+}
+
+Result<std::vector<EarlierFinding>> EarlierOf(const Wanted& wanted) {
+  if (!wanted.baseline.empty()) return ReadBaseline(wanted.baseline);
+  auto sources = EarlierSources(wanted.against, wanted.paths);
+  if (!sources) return sources.status();
+  return EarlierFindings(lint::Run(std::move(*sources), wanted.options));
+}
+
+// Compares with the earlier state and leaves out what is not asked for.
+Status Narrow(const Wanted& wanted, const Sources& sources, Assessment& assessment) {
+  if (wanted.compares()) {
+    const auto earlier = EarlierOf(wanted);
+    if (!earlier) return earlier.status();
+    assessment.Compare(*earlier);
+  }
+  if (!wanted.since.empty()) {
+    const auto changed = ChangedSince(sources, wanted.since);
+    if (!changed) return changed.status();
+    assessment.KeepOnly(*changed);
+  }
+  return Status::Ok();
+}
+
+// Fixes what can be fixed, and says what was; the verdict is that of the files as they are then.
+Result<lint::Verdict> JudgeAndFix(const Invocation& run, const Wanted& wanted,
+                                  const Sources& sources) {
+  const auto judge = [&](const Sources& files) { return lint::Run(files, wanted.options); };
+  if (wanted.fix.empty()) return judge(sources);
+  Fixed fixed = FixUntilDone(sources, judge);
+  if (wanted.fix == "dry") {
+    run.Print(DiffOf(sources, fixed.changed));
+  } else if (Status status = WriteChanged(fixed.changed); !status.ok()) {
+    return status;
+  }
+  for (const std::string& title : fixed.titles) {
+    run.Remark((wanted.fix == "dry" ? "would fix " : "fixed ") + base::Printable(title, 400));
+  }
+  return std::move(fixed.verdict);
+}
+
+Status Tell(Invocation& run, const Wanted& wanted, const Assessment& assessment) {
+  const base::WallTime now = run.world.clock.WallNow();
+  for (const Output& output : wanted.outputs) {
+    const std::string text =
+        ReportIn(output.format, assessment, run.color && output.path.empty(), now);
+    if (output.path.empty()) {
+      run.Print(text);
+    } else if (Status status = WriteWhole(output.path, text); !status.ok()) {
+      return status;
+    }
+  }
+  AddJobSummary(run, wanted.outputs, assessment);
+  // The diff has standard output for itself; what is left is told beside it.
+  if (wanted.fix == "dry") run.Remark(ReportIn("text", assessment, false, now));
+  if (wanted.write_baseline.empty()) return Status::Ok();
+  return WriteWhole(wanted.write_baseline, BaselineText(assessment));
+}
+
+bool Fails(const Wanted& wanted, const Assessment& assessment) {
+  std::string_view level = wanted.fail_on;
+  const bool only_new = level.starts_with("new-");
+  if (only_new) level.remove_prefix(4);
+  // With a baseline being written, what it holds is accepted.
+  if (!wanted.write_baseline.empty()) return false;
+  return assessment.Count(*LevelNamed(level), only_new) > 0;
 }
 
 }  // namespace
 
 Answer RunValidate(Invocation& run) {
-  std::vector<std::string> paths = run.args.List("filename");
-  paths.insert(paths.end(), run.args.operands().begin(), run.args.operands().end());
-  if (paths.empty()) {
-    return {ExitCode::kUsage,
-            Status(Code::kInvalidArgument, "validate needs a file or a folder: -f PATH")};
+  const auto wanted = Read(run);
+  if (!wanted) return {ExitCode::kUsage, wanted.status()};
+  const Sources sources = ReadInputs(wanted->paths, run.world.in);
+  const auto verdict = JudgeAndFix(run, *wanted, sources);
+  if (!verdict) return {ExitCode::kUnreachable, verdict.status()};
+  Assessment assessment(*verdict);
+  assessment.show_suppressed = run.args.Switch("show-suppressed");
+  // What makes it fail is always told.
+  assessment.show_unchanged = assessment.show_suppressed || !wanted->fail_on.starts_with("new-");
+  if (Status status = Narrow(*wanted, sources, assessment); !status.ok()) {
+    return {ExitCode::kBadInput, status};
   }
-  const auto outputs = OutputsOf(run);
-  if (!outputs) return {ExitCode::kUsage, outputs.status()};
-  const std::string& release = run.args.Text("gie-version");
-  if (!release.empty() && !IsRelease(release)) {
-    return {ExitCode::kUsage,
-            Status(Code::kInvalidArgument, "--gie-version wants a release as 1.3, not \"" +
-                                               base::Printable(release) + "\"")};
+  if (Status status = Tell(run, *wanted, assessment); !status.ok()) {
+    return {ExitCode::kUnreachable, status};
   }
-  const Judged judged = Judge(paths, release, run.args.Switch("allow-empty"));
-  size_t errors = 0, warnings = 0;
-  for (const api::Diagnostic& d : judged.verdict.findings) {
-    errors += d.severity == api::Severity::kError ? 1 : 0;
-    warnings += d.severity == api::Severity::kWarning ? 1 : 0;
-  }
-  for (const auto& [format, path] : *outputs) {
-    const std::string text =
-        ReportIn(format, judged, run.color && path.empty(), run.world.clock.WallNow());
-    if (path.empty()) {
-      run.Print(text);
-    } else if (const Status written = WriteWhole(path, text); !written.ok()) {
-      return {ExitCode::kUnreachable, written};
-    }
-  }
-  AddJobSummary(*outputs, judged.verdict, run);
-  const size_t ignored = judged.verdict.suppressed.size();
-  run.Remark(fmt::format("{}, {} in {} ({}{})", CountText(errors, "error"),
-                         CountText(warnings, "warning"), CountText(judged.texts.size(), "file"),
-                         CountText(judged.verdict.documents, "object"),
-                         ignored == 0 ? "" : fmt::format(", {} ignored", ignored)));
-  if (judged.verdict.unusable) return ExitCode::kBadInput;
-  const bool fail = errors > 0 || (warnings > 0 && run.args.Text("fail-on") == "warning");
-  return fail ? ExitCode::kNo : ExitCode::kOk;
+  run.Remark(SummaryOf(assessment));
+  if (verdict->unusable) return ExitCode::kBadInput;
+  return Fails(*wanted, assessment) ? ExitCode::kNo : ExitCode::kOk;
 }
 
 }  // namespace inference::ctl

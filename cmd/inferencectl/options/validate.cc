@@ -7,26 +7,32 @@ namespace inference::ctl {
 namespace {
 
 constexpr std::array kVerbs{
-    VerbRow{.name = "validate",
-            .operands = "[PATH...]",
-            .max_operands = -1,
-            .words = Words::kFiles,
-            .summary = "check manifests and configuration, without a daemon",
-            .description =
-                "Reads every kind of the Gateway API Inference Extension in every version, the "
-                "configuration of inferenced, and routes, Services and workloads as far as pools "
-                "have to do with them. Reports every mistake with its place, and whether what they "
-                "say of each other fits. Kinds that it knows nothing of are passed over; given "
-                "together with a DaemonConfig, what inferenced does not act on is an error. "
-                "`explain CODE` tells more about a finding.",
-            .examples =
-                "inferencectl validate -f manifests.d\n"
-                "inferencectl validate -f inferenced.yaml -f picker.yaml --fail-on warning -o "
-                "short\n"
-                "inferencectl validate -f deploy/ --gie-version 1.3",
-            .exits = "1 findings at or above --fail-on\n"
-                     "3 a file can't be read, or no object is in the files",
-            .run = RunValidate},
+    VerbRow{
+        .name = "validate",
+        .operands = "[PATH...]",
+        .max_operands = -1,
+        .words = Words::kFiles,
+        .summary = "check manifests and configuration, without a daemon",
+        .description =
+            "Reads every kind of the Gateway API Inference Extension in every version, the "
+            "configuration of inferenced, and routes, Services and workloads as far as pools "
+            "have to do with them. Reports every mistake with its place, and whether what they "
+            "say of each other fits. Kinds that it knows nothing of are passed over; given "
+            "together with a DaemonConfig, what inferenced does not act on is an error. "
+            "`explain CODE` tells more about a finding. --fix makes the changes that are surely "
+            "right, byte by byte: comments and everything else stay as they are. With "
+            "--baseline or --against only what is new makes it fail, unless --fail-on says "
+            "otherwise.",
+        .examples = "inferencectl validate -f manifests.d\n"
+                    "inferencectl validate -f inferenced.yaml -f picker.yaml --fail-on warning -o "
+                    "short\n"
+                    "inferencectl validate -f deploy/ --gie-version 1.3\n"
+                    "inferencectl validate -f deploy/ --fix=dry\n"
+                    "inferencectl validate -f deploy/ --against git:origin/main\n"
+                    "kustomize build deploy/ | inferencectl validate -f -",
+        .exits = "1 findings at or above --fail-on\n"
+                 "3 a file can't be read, or no object is in the files",
+        .run = RunValidate},
 };
 
 constexpr std::array kOptions{
@@ -45,14 +51,63 @@ constexpr std::array kOptions{
               .argument = "PATH",
               .repeatable = true,
               .words = Words::kFiles,
-              .doc = "a file, a folder with all in it (*.yaml, *.yml, *.json), or a glob"},
+              .doc = "a file, a folder with all in it (*.yaml, *.yml, *.json), a glob, or - for "
+                     "standard input"},
     OptionRow{.verbs = "validate",
               .name = "fail-on",
               .argument = "LEVEL",
               .fallback = "error",
               .config = "lint.failOn",
-              .choices = "error|warning",
-              .doc = "the least level that makes the exit code 1"},
+              .choices = "error|warning|info|new-error|new-warning",
+              .doc = "the least level that makes the exit code 1; new-: only what the earlier "
+                     "state of --baseline or --against does not have, which is the default with "
+                     "these"},
+    OptionRow{.verbs = "validate",
+              .name = "fix",
+              .argument = "[=HOW]",
+              .choices = "write|dry",
+              .doc = "make the changes that are surely right, in the files; dry: print them as a "
+                     "unified diff and change nothing. The exit code is that of what is left"},
+    OptionRow{.verbs = "validate",
+              .name = "baseline",
+              .argument = "FILE",
+              .words = Words::kFiles,
+              .doc = "findings that were there before, from --write-baseline; only new ones are "
+                     "told"},
+    OptionRow{.verbs = "validate",
+              .name = "write-baseline",
+              .argument = "FILE",
+              .words = Words::kFiles,
+              .doc = "remember all findings there; the exit code is 0 then"},
+    OptionRow{.verbs = "validate",
+              .name = "against",
+              .argument = "STATE",
+              .doc = "compare with the findings of an earlier state: git:REF, the same paths as of "
+                     "a commit, or a file or folder"},
+    OptionRow{.verbs = "validate",
+              .name = "git-diff",
+              .argument = "REF",
+              .doc = "only findings in files that changed, since the branch left REF, or that git "
+                     "doesn't know yet; the others are read for what refers to them"},
+    OptionRow{.verbs = "validate",
+              .name = "severity",
+              .argument = "CODE=LEVEL",
+              .repeatable = true,
+              .doc = "another level for a finding: error, warning or info; a name stands for a "
+                     "code"},
+    OptionRow{.verbs = "validate",
+              .name = "disable",
+              .argument = "CODE",
+              .repeatable = true,
+              .doc = "don't report it"},
+    OptionRow{.verbs = "validate",
+              .name = "enable",
+              .argument = "CODE",
+              .repeatable = true,
+              .doc = "report it all the same"},
+    OptionRow{.verbs = "validate",
+              .name = "show-suppressed",
+              .doc = "tell what is ignored, with the reason, and what was there before, too"},
     OptionRow{.verbs = "validate",
               .name = "gie-version",
               .argument = "RELEASE",

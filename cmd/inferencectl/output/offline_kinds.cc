@@ -27,6 +27,23 @@ constexpr Field kSummaryFields[] = {
     Integer("suppressed", "Findings that were taken back."),
     Integer("files", "That were read."),
     Integer("objects", "That were judged."),
+    Maybe(Integer("new", "Findings that the earlier state does not have.")),
+    Maybe(Integer("unchanged", "Findings that it has too.")),
+    Maybe(Integer("fixed", "Findings that only it has.")),
+};
+constexpr Field kEditFields[] = {
+    Integer("offset", "In bytes of the file, from 0."),
+    Integer("length", "In bytes."),
+    Integer("line", "From 1."),
+    Integer("column", "From 1, in code points."),
+    Integer("endLine", "Of the replaced text."),
+    Integer("endColumn", "Behind its last character."),
+    Text("replacement", "What is to stand there."),
+};
+constexpr Field kEdit = {.fields = kEditFields};
+constexpr Field kFixFields[] = {
+    Text("title", "What --fix does."),
+    List("edits", &kEdit, "In the finding's file."),
 };
 constexpr Field kObjectFields[] = {
     Text("apiVersion", "Of the object."),
@@ -45,18 +62,33 @@ constexpr Field kObjectFields[] = {
       Maybe(Integer("document", "Of the file, from 0.")),                                     \
       Maybe(Text("pointer", "JSON pointer into the document.")),                              \
       Maybe(Object("object", kObjectFields, "Which one it is about.")),                       \
-      Text("fingerprint", "The same finding in another run has the same.")
+      Text("fingerprint", "The same finding in another run has the same."),                   \
+      List("suggestions", &kAnyText, "What was probably meant, best first."),                 \
+      Maybe(Object("fix", kFixFields, "What is surely right.")),                              \
+      Maybe(Text("status", "new or unchanged, since the earlier state."))
 
 constexpr Field kFindingFields[] = {FINDING_FIELDS};
 constexpr Field kFinding = {.fields = kFindingFields};
 constexpr Field kSuppressedFields[] = {FINDING_FIELDS, Text("reason", "As the comment says it.")};
 constexpr Field kSuppressed = {.fields = kSuppressedFields};
+#define REMEMBERED_FIELDS                                                \
+  Text("code", "As INF0104."), Text("level", "error, warning or info."), \
+      Text("message", "What was wrong."), Text("file", "Where."),        \
+      Maybe(Text("object", "Kind, namespace and name.")),                \
+      Text("fingerprint", "What it is known by.")
+constexpr Field kRememberedFields[] = {REMEMBERED_FIELDS};
+constexpr Field kRemembered = {.fields = kRememberedFields};
+constexpr Field kFixedFields[] = {REMEMBERED_FIELDS, Text("status", "fixed.")};
+constexpr Field kFixed = {.fields = kFixedFields};
+#undef REMEMBERED_FIELDS
 constexpr Field kReportFields[] = {
     kMetadata,
     Object("summary", kSummaryFields, "Counts."),
     List("findings", &kFinding, "In the order of the files."),
-    List("suppressed", &kSuppressed, "Taken back by a comment."),
+    List("suppressed", &kSuppressed, "Taken back by a comment or an annotation."),
+    Maybe(List("fixed", &kFixed, "Findings that only the earlier state has.")),
 };
+constexpr Field kBaselineFields[] = {List("findings", &kRemembered, "Sorted by file.")};
 #undef FINDING_FIELDS
 
 // --- codes, explain ---
@@ -162,6 +194,8 @@ constexpr Kind kKinds[] = {
     {kOutputVersion, "Error", "", "", Use::kFile, "Any verb that fails", kErrorFields, false},
     {kOutputVersion, "ValidationReport", "", "", Use::kFile, "validate -o json", kReportFields,
      false},
+    {kOutputVersion, "ValidationBaseline", "", "", Use::kFile, "validate --write-baseline",
+     kBaselineFields, false},
     {kOutputVersion, "DiagnosticCode", "", "", Use::kFile, "explain CODE -o json",
      kCodeDocumentFields, false},
     {kOutputVersion, "DiagnosticCodeList", "", "", Use::kFile, "explain codes -o json",

@@ -6,7 +6,6 @@
 #include "api/codes.h"
 #include "inference/version.h"
 #include "inferencectl/diagnostic_view.h"
-#include "inferencectl/reports/place.h"
 #include "inferencectl/reports/reports.h"
 
 // The formats that are JSON.
@@ -20,22 +19,82 @@ std::string UriOf(const api::Diagnostic& d) {
   return std::filesystem::path(*d.origin.file).lexically_normal().generic_string();
 }
 
-Json FindingJson(const Places& places, const api::Diagnostic& d) {
-  const Place place = places.Find(d);
-  Json out = DiagnosticJson(d);
+/// A place in a text, from a byte.
+struct TextPlace {
+  int line = 1, column = 1;
+};
+
+TextPlace PlaceOf(std::string_view text, size_t offset) {
+  const size_t mark = text.starts_with("\xef\xbb\xbf") ? 3 : 0;
+  TextPlace place;
+  for (size_t i = mark; i < offset && i < text.size(); ++i) {
+    if (text[i] == '\n') {
+      ++place.line;
+      place.column = 1;
+    } else if ((static_cast<unsigned char>(text[i]) & 0xc0) != 0x80) {
+      ++place.column;
+    }
+  }
+  return place;
+}
+
+std::string_view TextOf(const Assessment& assessment, const Finding& finding) {
+  for (const auto& file : assessment.verdict.workspace.files()) {
+    if (finding.diagnostic.origin.file && file.path == *finding.diagnostic.origin.file) {
+      return file.text;
+    }
+  }
+  return {};
+}
+
+Json FixJson(const Assessment& assessment, const Finding& finding) {
+  if (finding.edits.empty()) return nullptr;
+  const std::string_view text = TextOf(assessment, finding);
+  Json edits = Json::array();
+  for (const manifest::edit::Edit& edit : finding.edits) {
+    const TextPlace begin = PlaceOf(text, edit.begin), end = PlaceOf(text, edit.end);
+    edits.push_back({{"offset", edit.begin},
+                     {"length", edit.end - edit.begin},
+                     {"line", begin.line},
+                     {"column", begin.column},
+                     {"endLine", end.line},
+                     {"endColumn", end.column},
+                     {"replacement", edit.replacement}});
+  }
+  return {{"title", finding.fix.title}, {"edits", edits}};
+}
+
+Json ObjectJson(const manifest::lint::Object* object) {
+  if (object == nullptr) return nullptr;
+  return {{"apiVersion", object->kind->api_version},
+          {"kind", object->kind->kind},
+          {"namespace", object->ns},
+          {"name", object->name}};
+}
+
+Json FindingJson(const Assessment& assessment, const Finding& finding) {
+  const Place& place = finding.place;
+  Json out = DiagnosticJson(finding.diagnostic);
   out["endLine"] = place.end_line > 0 ? Json(place.end_line) : Json(nullptr);
   out["endColumn"] = place.end_column > 0 ? Json(place.end_column) : Json(nullptr);
   out["document"] = place.document >= 0 ? Json(place.document) : Json(nullptr);
   out["pointer"] = place.document >= 0 ? Json(place.pointer) : Json(nullptr);
-  out["object"] = nullptr;
-  if (place.object != nullptr) {
-    out["object"] = {{"apiVersion", place.object->kind->api_version},
-                     {"kind", place.object->kind->kind},
-                     {"namespace", place.object->ns},
-                     {"name", place.object->name}};
-  }
+  out["object"] = ObjectJson(place.object);
   out["fingerprint"] = place.fingerprint;
+  out["suggestions"] = finding.fix.suggestions;
+  out["fix"] = FixJson(assessment, finding);
+  if (finding.since != Since::kNone) out["status"] = SinceName(finding.since);
   return out;
+}
+
+Json FixedJson(const EarlierFinding& gone) {
+  return {{"code", gone.code},
+          {"level", gone.level},
+          {"message", gone.message},
+          {"file", gone.file},
+          {"object", gone.object.empty() ? Json(nullptr) : Json(gone.object)},
+          {"fingerprint", gone.fingerprint},
+          {"status", "fixed"}};
 }
 
 Json RuleJson(const codes::CodeInfo& info) {
@@ -54,8 +113,32 @@ Json RegionJson(const api::Diagnostic& d, const Place& place) {
   return region;
 }
 
-Json ResultJson(const Places& places, const api::Diagnostic& d) {
-  const Place place = places.Find(d);
+// A fix as SARIF 2.1.0 has it (3.55).
+Json SarifFix(const Assessment& assessment, const Finding& finding) {
+  const std::string_view text = TextOf(assessment, finding);
+  Json replacements = Json::array();
+  for (const manifest::edit::Edit& edit : finding.edits) {
+    const TextPlace begin = PlaceOf(text, edit.begin), end = PlaceOf(text, edit.end);
+    Json replacement;
+    replacement["deletedRegion"] = {{"startLine", begin.line},
+                                    {"startColumn", begin.column},
+                                    {"endLine", end.line},
+                                    {"endColumn", end.column}};
+    replacement["insertedContent"]["text"] = edit.replacement;
+    replacements.push_back(replacement);
+  }
+  Json change;
+  change["artifactLocation"]["uri"] = UriOf(finding.diagnostic);
+  change["replacements"] = replacements;
+  Json fix;
+  fix["description"]["text"] = finding.fix.title;
+  fix["artifactChanges"] = Json::array({change});
+  return fix;
+}
+
+Json ResultJson(const Assessment& assessment, const Finding& finding) {
+  const api::Diagnostic& d = finding.diagnostic;
+  const Place& place = finding.place;
   Json out;
   out["ruleId"] = d.code;
   out["level"] = d.severity == api::Severity::kInfo ? "note" : LevelName(d.severity).data();
@@ -72,62 +155,70 @@ Json ResultJson(const Places& places, const api::Diagnostic& d) {
   out["locations"] = Json::array();
   if (!location.is_null()) out["locations"].push_back(location);
   out["partialFingerprints"]["inferencectl/v1"] = place.fingerprint;
+  if (finding.since != Since::kNone) out["baselineState"] = SinceName(finding.since);
+  if (!finding.edits.empty()) out["fixes"] = Json::array({SarifFix(assessment, finding)});
   return out;
 }
 
 }  // namespace
 
-Json ValidationJson(const manifest::lint::Verdict& verdict, base::WallTime now) {
-  const Places places(verdict);
-  size_t errors = 0, warnings = 0;
-  for (const api::Diagnostic& d : verdict.findings) {
-    errors += d.severity == api::Severity::kError ? 1 : 0;
-    warnings += d.severity == api::Severity::kWarning ? 1 : 0;
-  }
+Json ValidationJson(const Assessment& assessment, base::WallTime now) {
   Json out = Envelope("ValidationReport", now);
-  out["summary"] = {{"errors", errors},
-                    {"warnings", warnings},
-                    {"suppressed", verdict.suppressed.size()},
-                    {"files", verdict.workspace.files().size()},
-                    {"objects", verdict.documents}};
+  Json& summary = out["summary"];
+  summary = {{"errors", assessment.CountOf(api::Severity::kError)},
+             {"warnings", assessment.CountOf(api::Severity::kWarning)},
+             {"suppressed", assessment.suppressed.size()},
+             {"files", assessment.verdict.workspace.files().size()},
+             {"objects", assessment.verdict.documents}};
+  if (assessment.compared) {
+    summary["new"] = assessment.CountOf(Since::kNew);
+    summary["unchanged"] = assessment.CountOf(Since::kUnchanged);
+    summary["fixed"] = assessment.fixed.size();
+  }
   out["findings"] = Json::array();
-  for (const api::Diagnostic& d : verdict.findings) {
-    out["findings"].push_back(FindingJson(places, d));
+  for (const Finding& finding : assessment.findings) {
+    out["findings"].push_back(FindingJson(assessment, finding));
   }
   out["suppressed"] = Json::array();
-  for (const manifest::lint::Suppressed& each : verdict.suppressed) {
-    Json finding = FindingJson(places, each.finding);
+  for (const Finding& each : assessment.suppressed) {
+    Json finding = FindingJson(assessment, each);
     finding["reason"] = each.reason;
     out["suppressed"].push_back(finding);
   }
+  if (!assessment.compared) return out;
+  out["fixed"] = Json::array();
+  for (const EarlierFinding& gone : assessment.fixed) out["fixed"].push_back(FixedJson(gone));
   return out;
 }
 
-std::string ValidationJsonLines(const manifest::lint::Verdict& verdict) {
-  const Places places(verdict);
+std::string ValidationJsonLines(const Assessment& assessment) {
   std::string out;
-  for (const api::Diagnostic& d : verdict.findings) out += ToText(FindingJson(places, d), true);
+  for (const Finding& finding : assessment.findings) {
+    out += ToText(FindingJson(assessment, finding), true);
+  }
+  for (const EarlierFinding& gone : assessment.fixed) out += ToText(FixedJson(gone), true);
   return out;
 }
 
-std::string SarifReport(const manifest::lint::Verdict& verdict) {
-  const Places places(verdict);
+std::string SarifReport(const Assessment& assessment) {
   Json run;
   Json& driver = run["tool"]["driver"];
   driver["name"] = "inferencectl";
   driver["semanticVersion"] = INFERENCE_VERSION;
   driver["rules"] = Json::array();
   std::set<std::string_view> used;
-  for (const api::Diagnostic& d : verdict.findings) used.insert(d.code);
-  for (const manifest::lint::Suppressed& each : verdict.suppressed) used.insert(each.finding.code);
+  for (const Finding& finding : assessment.findings) used.insert(finding.diagnostic.code);
+  for (const Finding& each : assessment.suppressed) used.insert(each.diagnostic.code);
   for (const codes::CodeInfo& info : codes::All()) {
     if (used.contains(info.code)) driver["rules"].push_back(RuleJson(info));
   }
   run["columnKind"] = "unicodeCodePoints";
   run["results"] = Json::array();
-  for (const api::Diagnostic& d : verdict.findings) run["results"].push_back(ResultJson(places, d));
-  for (const manifest::lint::Suppressed& each : verdict.suppressed) {
-    Json result = ResultJson(places, each.finding);
+  for (const Finding& finding : assessment.findings) {
+    run["results"].push_back(ResultJson(assessment, finding));
+  }
+  for (const Finding& each : assessment.suppressed) {
+    Json result = ResultJson(assessment, each);
     result["suppressions"] = {{{"kind", "inSource"}, {"justification", each.reason}}};
     run["results"].push_back(result);
   }
@@ -139,14 +230,15 @@ std::string SarifReport(const manifest::lint::Verdict& verdict) {
   return ToText(out);
 }
 
-std::string GitlabReport(const manifest::lint::Verdict& verdict) {
-  const Places places(verdict);
+std::string GitlabReport(const Assessment& assessment) {
   Json out = Json::array();
-  for (const api::Diagnostic& d : verdict.findings) {
+  // GitLab compares with the target branch by itself.
+  for (const Finding& finding : assessment.findings) {
+    const api::Diagnostic& d = finding.diagnostic;
     out.push_back(
         {{"description", d.message},
          {"check_name", d.code},
-         {"fingerprint", places.Find(d).fingerprint},
+         {"fingerprint", finding.place.fingerprint},
          {"severity", d.severity == api::Severity::kError     ? "major"
                       : d.severity == api::Severity::kWarning ? "minor"
                                                               : "info"},

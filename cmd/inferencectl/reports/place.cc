@@ -9,69 +9,34 @@
 namespace inference::ctl {
 namespace {
 
-// RFC 6901: '~' and '/' are escaped.
-std::string Escaped(std::string_view key) {
-  std::string out;
-  for (const char c : key) {
-    if (c == '~') {
-      out += "~0";
-    } else if (c == '/') {
-      out += "~1";
-    } else {
-      out += c;
-    }
-  }
-  return out;
+// What is written there: a key, or the text of a scalar.
+std::string ValueAt(const manifest::lint::Location& where) {
+  if (!where.key) return where.node().text;
+  return manifest::edit::MemberAt(where.file->documents, where.path)->key;
 }
 
 }  // namespace
 
-Places::Places(const manifest::lint::Verdict& verdict) {
-  const auto& files = verdict.workspace.files();
-  for (const auto& file : files) {
-    File& known = files_[file.path];
-    known.text = file.text;
-    known.by_document.resize(file.documents.size());
-    for (size_t i = 0; i < file.documents.size(); ++i) {
-      Index(file.documents[i], static_cast<int>(i), "", known);
-    }
-  }
-  for (const auto& object : verdict.workspace.objects()) {
-    files_[files[object.file].path].by_document[static_cast<size_t>(object.document)] = &object;
-  }
+Places::Places(const manifest::lint::Verdict& verdict) : locator_(verdict.workspace) {
+  for (const auto& file : verdict.workspace.files()) texts_[file.path] = file.text;
 }
 
-void Places::Index(const manifest::Node& node, int document, const std::string& pointer,
-                   File& file) {
-  file.by_id.emplace(node.at.id, Known{document, pointer, node.text});
-  for (size_t i = 0; i < node.items.size(); ++i) {
-    Index(node.items[i], document, pointer + "/" + std::to_string(i), file);
-  }
-  for (const manifest::NodeMember& member : node.members) {
-    const std::string below = pointer + "/" + Escaped(member.key);
-    file.by_id.emplace(member.key_at.id, Known{document, below, member.key});
-    Index(member.value, document, below, file);
-  }
-}
-
-Place Places::Find(const api::Diagnostic& d) const {
+Place Places::Find(const api::Diagnostic& d) {
   Place place;
   std::string identity = d.code;
-  const auto file = d.origin.file ? files_.find(*d.origin.file) : files_.end();
-  if (file != files_.end()) {
-    if (d.origin.line > 0) {
-      place.end_line = d.origin.line;
-      place.end_column =
-          d.origin.column + static_cast<int>(manifest::CaretWidth(
-                                SourceLine(file->second.text, d.origin.line), d.origin.column));
-    }
-    const auto known = file->second.by_id.find(d.origin.id);
-    if (d.origin.id != 0 && known != file->second.by_id.end()) {
-      place.document = known->second.document;
-      place.pointer = known->second.pointer;
-      place.object = file->second.by_document[static_cast<size_t>(place.document)];
-      identity += "\n" + place.pointer + "\n" + known->second.value;
-    }
+  const auto text = d.origin.file ? texts_.find(*d.origin.file) : texts_.end();
+  if (text != texts_.end() && d.origin.line > 0) {
+    place.end_line = d.origin.line;
+    place.end_column =
+        d.origin.column + static_cast<int>(manifest::CaretWidth(
+                              SourceLine(text->second, d.origin.line), d.origin.column));
+  }
+  if (const auto where = locator_.Find(d.origin)) {
+    place.document = static_cast<int>(where->path[0]);
+    place.pointer = where->Pointer();
+    place.object = where->object;
+    // From the object: in a List it may change its place.
+    identity += "\n" + where->Pointer(where->depth) + "\n" + ValueAt(*where);
   }
   // Without an object the file stands for it.
   identity += "\n" + (place.object != nullptr ? place.object->Title()

@@ -1,10 +1,11 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <unordered_map>
-#include <vector>
 
 #include "api/diagnostic.h"
+#include "manifest/edit/fixes.h"
 #include "manifest/lint/lint.h"
 
 namespace inference::ctl {
@@ -23,22 +24,11 @@ struct Place {
 class Places {
  public:
   explicit Places(const manifest::lint::Verdict& verdict);
-  Place Find(const api::Diagnostic& diagnostic) const;
+  Place Find(const api::Diagnostic& diagnostic);
 
  private:
-  struct Known {
-    int document;
-    std::string pointer;
-    std::string value;  // of a scalar or a key
-  };
-  struct File {
-    std::unordered_map<int, Known> by_id;
-    std::vector<const manifest::lint::Object*> by_document;
-    std::string_view text;
-  };
-  void Index(const manifest::Node& node, int document, const std::string& pointer, File& file);
-
-  std::unordered_map<std::string_view, File> files_;
+  manifest::lint::Locator locator_;
+  std::unordered_map<std::string_view, std::string_view> texts_;  // by path
 };
 
 }  // namespace inference::ctl

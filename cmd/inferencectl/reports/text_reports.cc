@@ -6,7 +6,6 @@
 
 #include "base/text.h"
 #include "inferencectl/diagnostic_view.h"
-#include "inferencectl/reports/place.h"
 #include "inferencectl/reports/reports.h"
 
 // JUnit and the workflow commands of GitHub Actions.
@@ -67,7 +66,8 @@ std::string Command(std::string_view text, bool property) {
   return out;
 }
 
-std::string CommandOf(const Places& places, const api::Diagnostic& d) {
+std::string CommandOf(const Finding& finding) {
+  const api::Diagnostic& d = finding.diagnostic;
   const char* verb = d.severity == api::Severity::kError     ? "error"
                      : d.severity == api::Severity::kWarning ? "warning"
                                                              : "notice";
@@ -75,24 +75,25 @@ std::string CommandOf(const Places& places, const api::Diagnostic& d) {
   if (d.origin.file) out += ",file=" + Command(*d.origin.file, true);
   if (d.origin.line > 0) {
     out += fmt::format(",line={},col={}", d.origin.line, std::max(d.origin.column, 1));
-    const Place place = places.Find(d);
-    if (place.end_column > d.origin.column) out += fmt::format(",endColumn={}", place.end_column);
+    const int end = finding.place.end_column;
+    if (end > d.origin.column) out += fmt::format(",endColumn={}", end);
   }
   return out + "::" + Command(d.note.empty() ? d.message : d.message + "; " + d.note, false) + "\n";
 }
 
 }  // namespace
 
-std::string JunitReport(const manifest::lint::Verdict& verdict) {
-  const Places places(verdict);
+std::string JunitReport(const Assessment& assessment) {
+  const manifest::lint::Verdict& verdict = assessment.verdict;
   const auto& files = verdict.workspace.files();
   // What belongs to no object is a case of its own.
   std::map<std::pair<std::string, std::string>, std::string> failures;  // by file, case
   size_t failed = 0;
-  for (const api::Diagnostic& d : verdict.findings) {
-    if (d.severity != api::Severity::kError) continue;
-    const Place place = places.Find(d);
-    const std::string name = place.object != nullptr ? place.object->Title() : "(file)";
+  for (const Finding& finding : assessment.findings) {
+    const api::Diagnostic& d = finding.diagnostic;
+    if (d.severity != api::Severity::kError || !assessment.Shows(finding)) continue;
+    const manifest::lint::Object* object = finding.place.object;
+    const std::string name = object != nullptr ? object->Title() : "(file)";
     failures[{d.origin.file ? *d.origin.file : "", name}] += FailureXml(d);
     ++failed;
   }
@@ -129,20 +130,19 @@ std::string JunitReport(const manifest::lint::Verdict& verdict) {
       all, failed, suites);
 }
 
-std::string GithubReport(const manifest::lint::Verdict& verdict) {
-  const Places places(verdict);
+std::string GithubReport(const Assessment& assessment) {
   std::string out;
   size_t hidden = 0;
   for (const auto level : {api::Severity::kError, api::Severity::kWarning, api::Severity::kInfo}) {
     size_t shown = 0;
-    for (const api::Diagnostic& d : verdict.findings) {
-      if (d.severity != level) continue;
+    for (const Finding& finding : assessment.findings) {
+      if (finding.diagnostic.severity != level || !assessment.Shows(finding)) continue;
       if (shown == kGithubShows) {
         ++hidden;
         continue;
       }
       ++shown;
-      out += CommandOf(places, d);
+      out += CommandOf(finding);
     }
   }
   if (hidden > 0) {
@@ -152,10 +152,12 @@ std::string GithubReport(const manifest::lint::Verdict& verdict) {
   return out;
 }
 
-std::string GithubSummary(const manifest::lint::Verdict& verdict) {
+std::string GithubSummary(const Assessment& assessment) {
   std::string out =
       "### inferencectl validate\n\n| level | code | place | finding |\n|---|---|---|---|\n";
-  for (const api::Diagnostic& d : verdict.findings) {
+  for (const Finding& finding : assessment.findings) {
+    if (!assessment.Shows(finding)) continue;
+    const api::Diagnostic& d = finding.diagnostic;
     std::string text = d.note.empty() ? d.message : d.message + "; " + d.note;
     std::string cell;
     for (const char c : text) {

@@ -9,6 +9,7 @@
 #include "api/codes.h"
 #include "base/text.h"
 #include "manifest/fields.h"
+#include "manifest/lint/locate.h"
 
 namespace inference::manifest::lint {
 namespace {
@@ -16,10 +17,12 @@ namespace {
 namespace codes = api::codes;
 
 constexpr std::string_view kMarker = "inferencectl:ignore";
+constexpr std::string_view kAnnotation = "inferencectl.dev/ignore";
 
 struct Ignore {
-  api::Origin at;  // of the '#'
-  int line = 0;    // that it is for; 0: the whole file
+  api::Origin at;                  // of the '#' or of the annotation's value
+  int line = 0;                    // that it is for; 0: the whole file
+  const Object* object = nullptr;  // that it is for; null: a comment
   std::vector<std::string_view> codes;
   std::string reason;
   std::vector<std::string_view> unused;
@@ -107,48 +110,117 @@ std::vector<Ignore> IgnoresOf(const SourceFile& file, api::Diagnostics& out) {
   return ignores;
 }
 
+// "INF0304=why; INF0401=why", a code each.
+void AddAnnotation(const Object& object, const Node& value, std::vector<Ignore>& ignores,
+                   api::Diagnostics& out) {
+  for (const std::string_view part : base::SplitTrimmed(value.text, ';')) {
+    const size_t equals = std::min(part.find('='), part.size());
+    const std::string_view word = base::TrimSpace(part.substr(0, equals));
+    const codes::CodeInfo* info = codes::Find(word);
+    Ignore ignore;
+    ignore.at = value.at;
+    ignore.object = &object;
+    ignore.reason = base::TrimSpace(part.substr(std::min(equals + 1, part.size())));
+    if (info == nullptr || ignore.reason.empty()) {
+      Report(
+          out, codes::kIgnoreWithoutReason, value.at,
+          info == nullptr ? fmt::format("'{}' is no code of a finding", base::Printable(word, 60))
+                          : fmt::format("{} is ignored without a reason", info->code),
+          fmt::format("write it as {}: \"INF0304=the reason; INF0401=the reason\"", kAnnotation));
+      continue;
+    }
+    ignore.codes = ignore.unused = {info->code};
+    ignores.push_back(std::move(ignore));
+  }
+}
+
+std::vector<Ignore> IgnoresOf(const Object& object, api::Diagnostics& out) {
+  std::vector<Ignore> ignores;
+  const Node* annotations = At(*object.node, "metadata.annotations");
+  if (annotations == nullptr) return ignores;
+  for (const NodeMember& member : annotations->members) {
+    if (member.key == kAnnotation) AddAnnotation(object, member.value, ignores, out);
+  }
+  return ignores;
+}
+
+/// All that is ignored, and what for.
+class Ignores {
+ public:
+  Ignores(const Workspace& workspace, api::Diagnostics& complaints) : locator_(workspace) {
+    for (const SourceFile& file : workspace.files()) {
+      auto found = IgnoresOf(file, complaints);
+      if (!found.empty()) by_file_.emplace(file.path, std::move(found));
+    }
+    for (const Object& object : workspace.objects()) {
+      auto found = IgnoresOf(object, complaints);
+      if (!found.empty()) by_object_.emplace(&object, std::move(found));
+    }
+  }
+
+  /// What takes this finding back, marked as used; null when nothing does.
+  const Ignore* Use(const api::Diagnostic& d) {
+    const Ignore* by = nullptr;
+    const auto file = d.origin.file ? by_file_.find(*d.origin.file) : by_file_.end();
+    if (file != by_file_.end()) {
+      for (Ignore& ignore : file->second) {
+        if (ignore.line == 0 || ignore.line == d.origin.line) UseOne(ignore, d, by);
+      }
+    }
+    if (by_object_.empty()) return by;
+    const auto where = locator_.Find(d.origin);
+    const auto object = where ? by_object_.find(where->object) : by_object_.end();
+    if (object == by_object_.end()) return by;
+    for (Ignore& ignore : object->second) UseOne(ignore, d, by);
+    return by;
+  }
+
+  void ReportUnused(api::Diagnostics& out) const {
+    for (const auto& [path, ignores] : by_file_) ReportUnused(ignores, out);
+    for (const auto& [object, ignores] : by_object_) ReportUnused(ignores, out);
+  }
+
+ private:
+  static void UseOne(Ignore& ignore, const api::Diagnostic& d, const Ignore*& by) {
+    if (std::find(ignore.codes.begin(), ignore.codes.end(), d.code) == ignore.codes.end()) return;
+    std::erase(ignore.unused, d.code);
+    by = &ignore;
+  }
+
+  static void ReportUnused(const std::vector<Ignore>& ignores, api::Diagnostics& out) {
+    for (const Ignore& ignore : ignores) {
+      const std::string_view where = ignore.object != nullptr ? "in this object"
+                                     : ignore.line == 0       ? "in this file"
+                                                              : "here";
+      for (const std::string_view code : ignore.unused) {
+        Warn(out, codes::kUnusedIgnore, ignore.at,
+             fmt::format("there is no {} to be ignored {}", code, where),
+             "remove it: it would hide the next one");
+      }
+    }
+  }
+
+  Locator locator_;
+  std::map<std::string_view, std::vector<Ignore>> by_file_;
+  std::map<const Object*, std::vector<Ignore>> by_object_;
+};
+
 }  // namespace
 
-std::vector<Suppressed> TakeIgnored(const std::vector<SourceFile>& files,
-                                    api::Diagnostics& findings) {
-  std::map<std::string_view, std::vector<Ignore>> by_file;
+std::vector<Suppressed> TakeIgnored(const Workspace& workspace, api::Diagnostics& findings) {
   api::Diagnostics complaints;
-  for (const SourceFile& file : files) {
-    auto ignores = IgnoresOf(file, complaints);
-    if (!ignores.empty()) by_file.emplace(file.path, std::move(ignores));
-  }
+  Ignores ignores(workspace, complaints);
   std::vector<Suppressed> suppressed;
   api::Diagnostics kept;
   for (api::Diagnostic& d : findings) {
-    const auto found = d.origin.file ? by_file.find(*d.origin.file) : by_file.end();
-    Ignore* by = nullptr;
-    if (found != by_file.end()) {
-      for (Ignore& ignore : found->second) {
-        const bool here = ignore.line == 0 || ignore.line == d.origin.line;
-        if (!here ||
-            std::find(ignore.codes.begin(), ignore.codes.end(), d.code) == ignore.codes.end()) {
-          continue;
-        }
-        by = &ignore;
-        std::erase(ignore.unused, d.code);
-      }
-    }
+    const Ignore* by = ignores.Use(d);
     if (by == nullptr) {
       kept.push_back(std::move(d));
     } else {
       suppressed.push_back({std::move(d), by->reason});
     }
   }
-  for (const auto& [path, ignores] : by_file) {
-    for (const Ignore& ignore : ignores) {
-      for (const std::string_view code : ignore.unused) {
-        Warn(complaints, codes::kUnusedIgnore, ignore.at,
-             fmt::format("there is no {} to be ignored {}", code,
-                         ignore.line == 0 ? "in this file" : "here"),
-             "remove it: it would hide the next one");
-      }
-    }
-  }
+  ignores.ReportUnused(complaints);
   std::move(complaints.begin(), complaints.end(), std::back_inserter(kept));
   findings = std::move(kept);
   return suppressed;

@@ -282,6 +282,19 @@ void SortFindings(const std::vector<SourceFile>& files, api::Diagnostics& findin
                    [&](const auto& a, const auto& b) { return rank(a) < rank(b); });
 }
 
+// Last of all: an ignore of a finding that isn't reported here may be needed elsewhere.
+void SetLevels(const Options& options, api::Diagnostics& findings,
+               std::vector<Suppressed>& suppressed) {
+  const auto is_off = [&](api::Diagnostic& d) {
+    const auto level = options.levels.find(d.code);
+    if (level == options.levels.end()) return false;
+    if (level->second) d.severity = *level->second;
+    return !level->second.has_value();
+  };
+  std::erase_if(findings, is_off);
+  std::erase_if(suppressed, [&](Suppressed& each) { return is_off(each.finding); });
+}
+
 bool IsWorkload(const Object& object) {
   return !PodTemplatesOf(object).empty();
 }
@@ -366,7 +379,8 @@ Verdict Run(std::vector<SourceText> sources, const Options& options) {
     for (const Rule rule : rules) rule(workspace, findings);
   }
   if (options.check_configurations) options.check_configurations(whole.configurations, findings);
-  std::vector<Suppressed> suppressed = TakeIgnored(workspace.files(), findings);
+  std::vector<Suppressed> suppressed = TakeIgnored(workspace, findings);
+  SetLevels(options, findings, suppressed);
   SortFindings(workspace.files(), findings);
   return {std::move(workspace), std::move(findings), std::move(suppressed), whole.documents,
           whole.unusable};

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <functional>
+#include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,13 +31,15 @@ struct Options {
   /// taken back by comments as all others.
   std::function<void(const Configurations& configurations, api::Diagnostics& out)>
       check_configurations = {};
+  /// What findings of a code are instead of their own level; empty: they are not reported. By code.
+  std::map<std::string, std::optional<api::Severity>, std::less<>> levels = {};
 };
 
 struct Verdict {
   Workspace workspace;
   /// By file in the order given, then line, column and code; the same for any number of threads.
   api::Diagnostics findings;
-  std::vector<Suppressed> suppressed;  // taken back by comments (ignores.h), in no special order
+  std::vector<Suppressed> suppressed;  // taken back (ignores.h), in no special order
   size_t documents = 0;
   bool unusable = false;  // some file could not be read as YAML, or nothing was there to judge
 };

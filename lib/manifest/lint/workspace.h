@@ -54,6 +54,7 @@ class Workspace {
  public:
   Workspace(std::vector<SourceFile> files, std::vector<Object> objects);
   Workspace(Workspace&&) = default;
+  Workspace& operator=(Workspace&&) = default;
 
   const std::vector<SourceFile>& files() const { return files_; }
   const std::vector<Object>& objects() const { return objects_; }

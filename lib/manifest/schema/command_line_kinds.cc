@@ -6,7 +6,7 @@ namespace {
 
 constexpr std::string_view kColors[] = {"auto", "always", "never"};
 constexpr std::string_view kOutputs[] = {"table", "wide", "text", "json", "jsonl", "yaml", "name"};
-constexpr std::string_view kFailOn[] = {"error", "warning"};
+constexpr std::string_view kFailOn[] = {"error", "warning", "info"};
 constexpr Field kLintFields[] = {
     {.name = "failOn",
      .type = Type::kString,

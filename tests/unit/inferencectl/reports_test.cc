@@ -28,7 +28,7 @@ manifest::lint::Verdict Judge(const std::string& second = kRewrite) {
 
 TEST_CASE("a place has pointer, object, document and end") {
   const auto verdict = Judge();
-  const Places places(verdict);
+  Places places(verdict);
   REQUIRE(verdict.findings.size() == 3);
   const Place name = places.Find(verdict.findings[0]);
   CHECK(name.pointer == "/metadata/name");
@@ -85,6 +85,61 @@ TEST_CASE("SARIF has rules, regions, fingerprints and relative paths") {
 
   const auto clean = manifest::lint::Run({{"a.yaml", "kind: X\napiVersion: v1\n"}}, {});
   CHECK(Json::parse(SarifReport(clean))["runs"][0]["results"] == Json::array());
+}
+
+TEST_CASE("a fix is there as edits, in JSON and SARIF") {
+  const auto verdict = manifest::lint::Run(
+      {{"a.yaml", "# é\n" + std::string(kRewrite).replace(kRewrite.find("poolRef"), 7, "poolref")}},
+      {});
+  const Json report = ValidationJson(verdict, {});
+  const Json& finding = report["findings"][0];
+  CHECK(finding["code"] == "INF0104");
+  CHECK(finding["suggestions"] == Json{"poolRef"});
+  CHECK(finding["fix"]["title"] == "rename it to 'poolRef'");
+  const Json& edit = finding["fix"]["edits"][0];
+  CHECK(edit["line"] == 6);
+  CHECK(edit["column"] == 8);
+  CHECK(edit["endColumn"] == 15);
+  CHECK(edit["length"] == 7);
+  CHECK(edit["replacement"] == "poolRef");
+  const Json sarif = Json::parse(SarifReport(verdict));
+  const Json& fix = sarif["runs"][0]["results"][0]["fixes"][0];
+  CHECK(fix["artifactChanges"][0]["artifactLocation"]["uri"] == "a.yaml");
+  CHECK(fix["artifactChanges"][0]["replacements"][0]["deletedRegion"] ==
+        Json{{"startLine", 6}, {"startColumn", 8}, {"endLine", 6}, {"endColumn", 15}});
+  CHECK(fix["artifactChanges"][0]["replacements"][0]["insertedContent"]["text"] == "poolRef");
+  CHECK(report["findings"].back()["fix"].is_null());
+}
+
+TEST_CASE("findings are told from those of an earlier state by fingerprint, and counted") {
+  const auto before = Judge(kRewrite);
+  Assessment old(before);
+  std::vector<EarlierFinding> earlier;
+  for (const Finding& finding : old.findings) earlier.push_back(Remembered(finding));
+  earlier.push_back({"feedfeedfeedfeed", "INF0104", "error", "gone.yaml", "", "a message"});
+  std::string other = "\n" + kRewrite;
+  other.replace(other.find("weight: 0"), 9, "weight: -1");
+  const auto after = Judge(other);
+  Assessment now(after);
+  now.Compare(earlier);
+  CHECK(now.CountOf(Since::kNew) == 1);
+  CHECK(now.CountOf(Since::kUnchanged) == 2);
+  CHECK(now.fixed.size() == 2);
+  CHECK(now.Count(api::Severity::kError) == 3);
+  CHECK(now.Count(api::Severity::kError, true) == 1);
+  const Json report = ValidationJson(now, {});
+  CHECK(report["summary"]["new"] == 1);
+  CHECK(report["findings"][2]["status"] == "new");
+  CHECK(report["findings"][0]["status"] == "unchanged");
+  CHECK(report["fixed"][1]["file"] == "gone.yaml");
+  const Json sarif = Json::parse(SarifReport(now));
+  CHECK(sarif["runs"][0]["results"][0]["baselineState"] == "unchanged");
+  // Formats that can't mark what is known leave it out.
+  const std::string commands = GithubReport(now);
+  CHECK(std::count(commands.begin(), commands.end(), '\n') == 1);
+  now.KeepOnly({"./dir/pool.yaml"});
+  CHECK(now.findings.size() == 2);
+  CHECK(now.elsewhere == 1);
 }
 
 TEST_CASE("JUnit has a suite per file and a case per object, with text that is XML") {

@@ -284,6 +284,59 @@ TEST_CASE("an ignore without reason or code ignores nothing") {
                       kServers})) == std::vector<std::string>{"a.yaml:7:26 INF0110"});
 }
 
+TEST_CASE("an annotation ignores findings of its object, with a reason each") {
+  const std::string bad =
+      With(kPool, "targetPorts: [{number: 8000}]", "targetPorts: [{number: 0}]");
+  const auto with = [&](const std::string& value) {
+    return With(bad, "metadata: {",
+                "metadata: {annotations: {inferencectl.dev/ignore: \"" + value + "\"}, ");
+  };
+  const Verdict taken = Judge({with("INF0110=a test; target-ports = again"), kServers});
+  INFO(All(taken));
+  CHECK(taken.findings.empty());
+  REQUIRE(taken.suppressed.size() == 1);
+  CHECK(taken.suppressed[0].reason == "again");
+  // Another object's, unused, without a reason, without a code.
+  CHECK(Places(Judge({with("INF0110=a test") + "---\n" + With(bad, "name: qwen", "name: q"),
+                      kServers})) == std::vector<std::string>{"a.yaml:14:26 INF0110"});
+  CHECK(Places(Judge({With(with("INF0110=a test"), "{number: 0}", "{number: 1}"), kServers}))[0] ==
+        "a.yaml:3:51 INF0010");
+  for (const char* value : {"INF0110", "INF0110=", "INF0999=why", "=why"}) {
+    INFO(value);
+    CHECK(Places(Judge({with(value), kServers})) ==
+          std::vector<std::string>{"a.yaml:3:51 INF0009", "a.yaml:6:26 INF0110"});
+  }
+}
+
+TEST_CASE("levels are set by code; what is off is neither reported nor missed by its ignore") {
+  const std::string bad =
+      With(kPool, "targetPorts: [{number: 8000}]", "targetPorts: [{number: 0}]");
+  Options options;
+  options.levels["INF0110"] = api::Severity::kInfo;
+  const Verdict info = Run({{"a.yaml", bad}, {"b.yaml", kServers}}, options);
+  REQUIRE(info.findings.size() == 1);
+  CHECK(info.findings[0].severity == api::Severity::kInfo);
+  options.levels["INF0110"] = std::nullopt;
+  CHECK(Run({{"a.yaml", bad}, {"b.yaml", kServers}}, options).findings.empty());
+  const std::string ignored = With(bad, "0}]", "0}]  # inferencectl:ignore INF0110 - why");
+  const Verdict off = Run({{"a.yaml", ignored}, {"b.yaml", kServers}}, options);
+  CHECK(off.findings.empty());
+  CHECK(off.suppressed.empty());
+}
+
+TEST_CASE("what plugins say can be ignored as everything else") {
+  Options options;
+  options.check_configurations = [](const Configurations& found, api::Diagnostics& out) {
+    out.push_back({api::Severity::kError, "INF0508", found.pickers.at(0).origin, "too much", ""});
+  };
+  const std::string picker = "apiVersion: llm-d.ai/v1alpha1\nkind: EndpointPickerConfig\n";
+  CHECK(Run({{"a.yaml", picker}}, options).findings.size() == 1);
+  const Verdict verdict =
+      Run({{"a.yaml", "# inferencectl:ignore INF0508 - a test\n" + picker}}, options);
+  CHECK(verdict.findings.empty());
+  CHECK(verdict.suppressed.size() == 1);
+}
+
 TEST_CASE("rules keep away from what is not sound, and the rest is judged all the same") {
   const Verdict verdict = Judge({With(kPool, "targetPorts", "targetPort"), kService,
                                  With(kRewrite, "name: qwen", "name: qwem"), "a: [unclosed\n"});
