@@ -21,6 +21,10 @@ namespace {
 
 namespace codes = api::codes;
 
+// Releases in which rules of the InferencePool's CRD changed.
+constexpr std::string_view kPickerOptional = "1.6";
+constexpr std::string_view kSeveralPorts = "1.1";
+
 // Everything about one file, made by one thread.
 struct FileResult {
   SourceFile file;
@@ -163,7 +167,7 @@ class FileReader {
                          Describe(document)));
       return;
     }
-    if (IsMonitoringFile(document)) return;
+    if (IsMonitoringFile(document) || IsHelmChart(document)) return;
     if (At(document, "apiVersion") == nullptr && At(document, "kind") == nullptr) {
       Warn(result_.found, codes::kUnknownKind, document.at,
            "neither apiVersion nor kind: this is no manifest", "it is passed over");
@@ -213,6 +217,24 @@ class FileReader {
     schema::Check(document, kind, {options_.release}, found);
     for (api::Diagnostic& d : found) {
       if (d.code == codes::kNotInRelease) result_.found.push_back(std::move(d));
+    }
+    if (options_.release.empty()) return;
+    const Node* spec = At(document, "spec");
+    if (spec == nullptr) return;
+    if (At(*spec, "endpointPickerRef") == nullptr &&
+        schema::IsEarlier(options_.release, kPickerOptional)) {
+      Report(result_.found, codes::kMissing, spec->at,
+             fmt::format("spec.endpointPickerRef is missing; these manifests are for {}",
+                         options_.release),
+             fmt::format("it may be left out since release {}", kPickerOptional));
+    }
+    const Node* ports = At(*spec, "targetPorts");
+    if (ports != nullptr && ports->items.size() > 1 &&
+        schema::IsEarlier(options_.release, kSeveralPorts)) {
+      Report(result_.found, codes::kTargetPorts, ports->at,
+             fmt::format("spec.targetPorts has {} items; these manifests are for {}",
+                         ports->items.size(), options_.release),
+             fmt::format("several ports came with release {}", kSeveralPorts));
     }
   }
 

@@ -74,6 +74,13 @@ std::vector<const Node*> PodTemplatesOf(const Object& object) {
   return out;
 }
 
+bool IsHelmChart(const Node& document) {
+  const std::string_view version = TextAt(document, "apiVersion");
+  return (version == "v1" || version == "v2") && At(document, "kind") == nullptr &&
+         At(document, "metadata") == nullptr && At(document, "name") != nullptr &&
+         At(document, "version") != nullptr;
+}
+
 bool IsMonitoringFile(const Node& document) {
   if (At(document, "apiVersion") != nullptr || At(document, "kind") != nullptr) return false;
   const auto all_have = [&](std::string_view list, std::string_view field) {

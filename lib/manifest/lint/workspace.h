@@ -83,6 +83,8 @@ class Workspace {
 
 /// The pod templates of a workload (a pod is its own); empty for other kinds.
 std::vector<const Node*> PodTemplatesOf(const Object& object);
+/// Is it the head of a Helm chart (Chart.yaml), which has an apiVersion and no kind?
+bool IsHelmChart(const Node& document);
 /// Is it Prometheus' own file of rules, or a dashboard? They have neither apiVersion nor kind.
 bool IsMonitoringFile(const Node& document);
 /// Does an object with these labels have all that `selector` asks for? Not when it asks for

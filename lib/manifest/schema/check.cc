@@ -332,6 +332,10 @@ bool IsKind(std::string_view text) {
 
 }  // namespace
 
+bool IsEarlier(std::string_view a, std::string_view b) {
+  return ReleaseOf(a) < ReleaseOf(b);
+}
+
 bool Matches(Format format, std::string_view text) {
   switch (format) {
     case Format::kNone:

@@ -21,6 +21,9 @@ struct CheckOptions {
 void Check(const Node& document, const Kind& kind, const CheckOptions& options,
            api::Diagnostics& out);
 
+/// Is release `a` earlier than `b`? "1.4" is earlier than "1.10".
+bool IsEarlier(std::string_view a, std::string_view b);
+
 /// Does `text` have that form? The patterns of the CRDs.
 bool Matches(Format format, std::string_view text);
 

@@ -235,6 +235,74 @@ TEST_CASE("fields that a release does not have are found in every kind") {
       Places(Run({{"a.yaml", pool}, {"b.yaml", kServers}, {"c.yaml", kRewrite}}, options)).empty());
 }
 
+TEST_CASE("rules of a pool's CRD that changed count as of the release") {
+  const auto judge = [](const std::string& pool, const std::string& release) {
+    Options options;
+    options.release = release;
+    return Places(Run({{"a.yaml", pool}, {"b.yaml", kServers}}, options));
+  };
+  const std::string bare =
+      With(kPool, "  endpointPickerRef: {name: epp, port: {number: 9002}}\n", "");
+  CHECK(judge(bare, "1.5") == std::vector<std::string>{"a.yaml:5:3 INF0106"});
+  CHECK(judge(bare, "1.6").empty());
+  CHECK(judge(bare, "").empty());
+  const std::string two = With(kPool, "[{number: 8000}]", "[{number: 8000}, {number: 8001}]");
+  const std::vector<std::string> port{"a.yaml:6:42 INF0203"};  // the container has one
+  CHECK(judge(two, "1.0") == std::vector<std::string>{"a.yaml:6:16 INF0110"});
+  CHECK(judge(two, "1.1") == port);
+}
+
+TEST_CASE("the head of a Helm chart is passed over; anything else without a kind is not") {
+  const std::string chart = "apiVersion: v2\nname: picker\nversion: 1.2.3\n";
+  CHECK(Places(Judge({chart, kPool, kServers})).empty());
+  CHECK(Places(Judge({With(chart, "name: picker\n", ""), kPool, kServers})) ==
+        std::vector<std::string>{"a.yaml:1:1 INF0106"});
+}
+
+TEST_CASE("rollout plans, drains and pickers: what the examples of codes do not show") {
+  const std::string plan = R"(apiVersion: inferenced.dev/v1alpha1
+kind: RolloutPlan
+metadata: {name: v2, namespace: llm}
+target: {kind: InferenceModelRewrite, name: chat}
+stable: v1
+canary: v2
+steps: [{weight: 10, hold: 5m}, {weight: 100, hold: 5m}]
+analysis: {interval: 30s, checks: [{metric: error_rate, max: 0.01}]}
+)";
+  const auto place = [](const std::string& text) { return Places(Judge({text})); };
+  CHECK(place(plan).empty());
+  CHECK(place(With(plan, "max: 0.01", "min: 0")) ==
+        std::vector<std::string>{"a.yaml:8:62 INF0320"});
+  CHECK(place(With(plan, ", max: 0.01", "")) == std::vector<std::string>{"a.yaml:8:36 INF0320"});
+  CHECK(place(With(plan, "max: 0.01", "max: -1")) ==
+        std::vector<std::string>{"a.yaml:8:62 INF0320"});
+  CHECK(place(With(plan, "{weight: 10, hold: 5m}", "{weight: 0, hold: 5m, minRequests: 300}")) ==
+        std::vector<std::string>{"a.yaml:7:44 INF0321"});
+  CHECK(place(With(plan, "{weight: 100, ", "{weight: 10, ")) ==
+        std::vector<std::string>{"a.yaml:7:42 INF0323"});
+  CHECK(place(With(plan, "{weight: 10, ", "{")) == std::vector<std::string>{"a.yaml:7:9 INF0323"});
+  CHECK(place(With(plan, "max: 0.01", "max: 0.01, consecutive: 11")) ==
+        std::vector<std::string>{"a.yaml:7:28 INF0322", "a.yaml:7:53 INF0322"});
+  CHECK(Places(Judge({With(plan, "name: chat", "name: chatt"), kRewrite})) ==
+        std::vector<std::string>{"a.yaml:4:45 INF0207"});
+  CHECK(Places(Judge({With(plan, "name: chat", "name: chat, rule: 1"), kRewrite})) ==
+        std::vector<std::string>{"a.yaml:4:57 INF0207"});
+  // Adapters loaded while running, a shell, a file of settings: nobody knows what is served.
+  const std::string served = With(kServers, "args: [", "args: [--served-model-name, v1, ");
+  const auto models = [](const std::string& servers) {
+    return Places(Judge({kPool, servers, kRewrite}));
+  };
+  CHECK(models(served) == std::vector<std::string>{"c.yaml:8:62 INF0305"});
+  for (const char* open : {"$(MODEL), ", "v2, --config, a.yaml, ", "v2, "}) {
+    CHECK(models(With(kServers, "args: [", std::string("args: [--served-model-name, v1, ") + open))
+              .empty());
+  }
+  CHECK(models(With(served, "        image:",
+                    "        env: [{name: VLLM_ALLOW_RUNTIME_LORA_UPDATING, value: \"1\"}]\n"
+                    "        image:"))
+            .empty());
+}
+
 TEST_CASE("what is no manifest at all is passed over with a warning") {
   const Verdict verdict = Judge({"settings: {a: 1}\n"});
   CHECK(Places(verdict) == std::vector<std::string>{"a.yaml:1:1 INF0101"});
