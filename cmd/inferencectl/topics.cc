@@ -156,6 +156,7 @@ std::span<const Variable> Variables() {
                 {"CLICOLOR_FORCE", "when not empty and not 0: colours in a pipe too"},
                 {"TERM", "dumb: no colours, no redrawing"},
                 {"GITHUB_ACTIONS", "true: validate adds annotations, when no format is asked for"},
+                {"GITHUB_STEP_SUMMARY", "with these annotations: a file that gets a summary, too"},
                 {"XDG_CONFIG_HOME", "folder of inferencectl/config.yaml; by default ~/.config"},
                 {"XDG_CACHE_HOME",
                  "folder of inferencectl/ with names for completion; by default ~/.cache"},

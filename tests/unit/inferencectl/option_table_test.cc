@@ -1,6 +1,10 @@
 #include "inferencectl/option_table.h"
 
 #include <catch2/catch.hpp>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <regex>
 #include <set>
 #include <string>
 
@@ -163,6 +167,25 @@ TEST_CASE("options and the schema of configuration files agree") {
             }) == 1);
     }
   }
+}
+
+TEST_CASE("every variable that is read is told") {
+  const std::string told = FindTopic("environment")->text();
+  const std::regex reading("environment\\(\"([A-Z_]+)\"\\)");
+  size_t found = 0;
+  const std::string folder = std::string(TEST_SOURCE_DIR) + "/cmd/inferencectl";
+  for (const auto& file : std::filesystem::recursive_directory_iterator(folder)) {
+    if (file.path().extension() != ".cc") continue;
+    std::ifstream in(file.path());
+    const std::string text(std::istreambuf_iterator<char>(in), {});
+    for (std::sregex_iterator it(text.begin(), text.end(), reading), end; it != end; ++it) {
+      const std::string name = (*it)[1];
+      CAPTURE(file.path().string(), name);
+      ++found;
+      if (name != "HOME") CHECK(told.find("  " + name + " ") != std::string::npos);
+    }
+  }
+  CHECK(found >= 5);
 }
 
 TEST_CASE("exit codes are those that scripts know") {
