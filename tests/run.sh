@@ -5,7 +5,8 @@
 #   tests/run.sh --quick       release build, its unit tests and the system tests
 #   tests/run.sh --soak        everything, the tests that take minutes each and some fuzzing too
 #   --no-setup                 install nothing
-#   --only LEG                 one leg: lint, release, system, asan, tsan or fuzz (may be repeated)
+#   --only LEG                 one leg: lint, release, system, asan, tsan, fuzz or packages (may be repeated);
+#                              the last one wants root and debootstrap and is in no other set
 #   --filter TEXT              only tests whose name has TEXT in it
 #
 # A leg that fails doesn't keep the others from running; the exit code is 1 if any failed. Each leg's
@@ -14,13 +15,13 @@ set -uo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root" || exit 1
-all_legs=(lint release system asan tsan fuzz)
+all_legs=(lint release system asan tsan fuzz packages)
 legs=()
 setup=true
 soak=false
 filter=
 
-usage() { sed -n '2,13s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; }
+usage() { sed -n '2,14s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; }
 fail_usage() { echo "tests/run.sh: $1; see --help" >&2; exit 2; }
 
 while (($#)); do
@@ -113,6 +114,7 @@ leg_fuzz() {
   # the asan leg replays.
   step "fuzz" tests/fuzz/run.sh 60
 }
+leg_packages() { step "packages in bare systems" tests/packaging/run.sh; }
 leg_system() {
   local python=$root/.venv/bin/python
   if [[ ! -x $python ]]; then
@@ -130,7 +132,7 @@ leg_system() {
 }
 leg_lint() {
   local scripts sources code=0
-  mapfile -t scripts < <(git ls-files -- '*.sh' .ci/run)
+  mapfile -t scripts < <(git ls-files -- '*.sh' .ci/run examples/ci/pre-commit)
   mapfile -t sources < <(git ls-files -- '*.h' '*.cc')
   step "shellcheck of ${#scripts[@]} scripts" shellcheck "${scripts[@]}" || code=1
   if ((${#sources[@]})); then
@@ -146,6 +148,7 @@ run_leg() {
     system) leg_system ;;
     asan) leg_asan ;;
     fuzz) leg_fuzz ;;
+    packages) leg_packages ;;
     tsan) leg_tsan ;;
   esac
 }

