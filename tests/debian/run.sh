@@ -16,7 +16,6 @@ set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 suite=bookworm
-default_mirror=http://deb.debian.org/debian
 all_legs=(checks quickstart lint release system asan tsan fuzz)
 legs=()
 user=newcomer
@@ -55,7 +54,8 @@ begin=$SECONDS
 clock() { printf '%d:%02d' $((($1) / 60)) $((($1) % 60)); }
 say() { printf '\n=== %s  [%s]\n' "$*" "$(clock $((SECONDS - begin)))"; }
 
-child=
+# shellcheck source-path=SCRIPTDIR source=system.sh
+source "$root/tests/debian/system.sh"
 finish() {
   local code=$?
   trap - EXIT INT TERM HUP
@@ -77,59 +77,10 @@ if [[ -z $folder ]]; then folder=$(mktemp -d "${TMPDIR:-/tmp}/debian-12.XXXXXX")
 mkdir -p "$folder"
 chmod 755 "$folder"
 
-# Runs a command in namespaces of its own for processes and mounts: when it ends, or this script in
-# whatever way, every process that it has started and every mount that it has made is gone.
-confined() {
-  setpriv --pdeathsig KILL unshare --mount --pid --mount-proc --fork --kill-child -- "$@" </dev/null &
-  child=$!
-  local code=0
-  wait "$child" || code=$?
-  child=
-  return "$code"
-}
-
 # --- the system -------------------------------------------------------------------------------------
 
-# "URI SUITE COMPONENT" of each Debian archive that apt uses here; the default one if none is known.
-debian_archives() {
-  # shellcheck disable=SC2016  # apt's own variables
-  { apt-get indextargets --format '$(ORIGIN) $(REPO_URI) $(RELEASE) $(COMPONENT)' \
-      'Created-By: Packages' 2>/dev/null || true; } |
-    awk -v suite="$suite" '$1 == "Debian" && $3 ~ "^" suite "(-updates|-security)?$" && $4 == "main" {
-      print $2, $3, $4 }' | sort -u
-}
-
-make_system() {
-  local archives mirror proxy=
-  archives=$(debian_archives)
-  mirror=$(awk -v suite="$suite" '$2 == suite { print $1; exit }' <<<"$archives")
-  if [[ -z $mirror ]]; then
-    mirror=$default_mirror
-    archives="$mirror $suite main"$'\n'"$mirror $suite-updates main
-${mirror%/debian}/debian-security $suite-security main"
-  fi
-  eval "$(apt-config shell proxy Acquire::http::Proxy)"
-  local include=()
-  [[ $mirror == https:* ]] && include=(--include=ca-certificates)
-  say "a bare Debian 12 from $mirror"
-  confined env ${proxy:+"http_proxy=$proxy"} debootstrap --variant=minbase "${include[@]}" \
-    "$suite" "$folder" "$mirror" >"$folder.log" 2>&1 || {
-    tail -n 20 "$folder.log" >&2
-    echo "tests/debian/run.sh: debootstrap failed" >&2
-    return 1
-  }
-  awk '{ print "deb", $0 }' <<<"$archives" >"$folder/etc/apt/sources.list"
-  apt-config dump | grep -E '^Acquire::(https?::|Check-|Retries|ForceIPv)' \
-    >"$folder/etc/apt/apt.conf.d/90host" || true
-  local file
-  for file in /etc/hosts /etc/resolv.conf /etc/pip.conf; do
-    if [[ -f $file ]]; then cp -L "$file" "$folder$file"; fi
-  done
-  # The package ca-certificates takes them up when it is installed.
-  if [[ -d /usr/local/share/ca-certificates ]]; then
-    mkdir -p "$folder/usr/local/share/ca-certificates"
-    cp -rL /usr/local/share/ca-certificates/. "$folder/usr/local/share/ca-certificates/"
-  fi
+make_newcomers_system() {
+  make_system
   chroot "$folder" useradd --create-home --shell /bin/bash newcomer
   mkdir -p "$folder/etc/sudoers.d"
   printf '%s\n' 'newcomer ALL=(ALL) NOPASSWD: ALL' \
@@ -159,7 +110,7 @@ inside() {
   local as=$1 name kept=()
   shift
   for name in http_proxy https_proxy no_proxy PIP_INDEX_URL PIP_EXTRA_INDEX_URL PIP_TRUSTED_HOST \
-    PIP_CERT PIP_DEFAULT_TIMEOUT; do
+    PIP_CERT PIP_DEFAULT_TIMEOUT npm_config_registry; do
     [[ -n ${!name:-} ]] && kept+=("$name=${!name}")
   done
   local path=/usr/local/bin:/usr/bin:/bin
@@ -220,7 +171,7 @@ run_leg() {
   esac
 }
 
-[[ -e $folder/etc/debian_version ]] || make_system
+[[ -e $folder/etc/debian_version ]] || make_newcomers_system
 say "a clone of $(git -C "$root" log -1 --format='%h %s')"
 clone_checkout
 
