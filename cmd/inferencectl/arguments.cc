@@ -305,7 +305,9 @@ Result<Arguments> ParseArguments(int argc, const char* const* argv) {
   }
   const std::string named = ParsedVerb(app);
   out.verb_ = named.empty() ? nullptr : FindVerb(named);
-  if (const auto extras = app.remaining(true); !extras.empty()) {
+  auto extras = app.remaining(true);
+  std::erase(extras, "--");  // what stands behind it are operands already
+  if (!extras.empty()) {
     return UnknownWord(extras, out.verb_, named);
   }
   out.short_help = AsksForShortHelp(argc, argv);

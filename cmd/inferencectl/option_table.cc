@@ -19,8 +19,8 @@ bool Lists(std::string_view names, std::string_view name) {
 
 std::span<const VerbGroup> Groups() {
   static const std::array kGroups{
-      InspectGroup(), ValidateGroup(), EditGroup(),
-      ExplainGroup(), GeneralGroup(),  EveryVerbGroup(),
+      InspectGroup(), ValidateGroup(), EditGroup(),    ChangeGroup(),
+      TestGroup(),    ExplainGroup(),  GeneralGroup(), EveryVerbGroup(),
   };
   return kGroups;
 }

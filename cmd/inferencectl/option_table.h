@@ -70,6 +70,8 @@ VerbGroup EveryVerbGroup();  // no verbs
 VerbGroup InspectGroup();
 VerbGroup ValidateGroup();
 VerbGroup EditGroup();
+VerbGroup ChangeGroup();
+VerbGroup TestGroup();
 VerbGroup ExplainGroup();
 VerbGroup GeneralGroup();
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "inference/admin/v1/admin.pb.h"
+#include "inferencectl/envelope.h"
 #include "inferencectl/invocation.h"
 #include "inferencectl/table.h"
 

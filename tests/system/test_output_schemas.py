@@ -12,7 +12,7 @@ import uuid
 import jsonschema
 import pytest
 import yaml
-from harness.daemon import program
+from harness.daemon import endpoints_manifest, pool_manifest, program
 from harness.openai import CHAT, JSON
 
 VERSION = "cli.inferenced.dev/v1"
@@ -68,6 +68,10 @@ DAEMON = [
     (["pick", "--model", "m", "--prompt", "Hello"], "Pick"),
     (["pick", "--model", "m", "--pool", "no/such"], "Pick"),
     (["why", "never-sent"], "Error"),
+    (["get", "manifests"], "ManifestList"),
+    (["history"], "History"),
+    (["rollback", "--to", "9"], "Error"),
+    (["delete", "pool", "llm/chat"], "Error"),
 ]
 
 
@@ -78,7 +82,7 @@ def test_answers_of_a_daemon(full_duplex, words, kind):
     check(json.loads(done.stdout), kind)
 
 
-@pytest.mark.parametrize("resource, kind", [("pools", "Pool"), ("endpoints", "Endpoint")])
+@pytest.mark.parametrize("resource, kind", [("pools", "Pool"), ("endpoints", "Endpoint"), ("manifests", "Manifest")])
 def test_lines_of_a_daemon(full_duplex, resource, kind):
     done = ctl("get", resource, "-o", "jsonl", "--server", full_duplex.daemon.admin)
     lines = done.stdout.splitlines()
@@ -148,9 +152,48 @@ def test_reports(tmp_path):
     check(report, "ValidationReport")
 
 
+def test_changes(full_duplex, tmp_path):
+    path = tmp_path / "pool.yaml"
+    path.write_text(yaml.safe_dump(pool_manifest("schema")))
+    server = ["--server", full_duplex.daemon.admin]
+
+    def document(*words):
+        return json.loads(ctl(*words, *server, "-o", "json").stdout)
+    check(document("diff", "-f", path), "Diff")
+    check(document("apply", "-f", path, "--dry-run=server"), "ChangeResult")
+    check(document("apply", "-f", path, "--wait", "--timeout", "5s"), "ChangeResult")
+    history = document("history", "1")
+    check(history, "History")
+    assert history["items"][0]["objects"][0]["after"] == path.read_text()
+    check(document("get", "manifests"), "ManifestList")
+    check(document("delete", "-f", path), "ChangeResult")
+    check(document("apply", "-f", path, "--expect-generation", "99"), "Error")
+    path.write_text("kind: InferencePool\n")
+    check(document("apply", "-f", path), "Error")
+
+
+def test_migrations():
+    done = ctl("config", "migrate", "-o", "json", "--", "--pool-name=a", "--tracing")
+    check(json.loads(done.stdout), "ConfigMigration")
+
+
+def test_reports_of_routing_tests(tmp_path):
+    (tmp_path / "pool.yaml").write_text(yaml.safe_dump_all(
+        [pool_manifest(), endpoints_manifest({"gpu-0": "127.0.0.1:1"})]))
+    (tmp_path / "routing.yaml").write_text(yaml.safe_dump({
+        "apiVersion": "inferenced.dev/v1alpha1", "kind": "RoutingTest", "metadata": {"name": "t"},
+        "spec": {"manifests": ["pool.yaml"], "cases": [
+            {"name": "a", "request": {"model": "m"}, "expect": {"endpoint": "gpu-0"}},
+            {"name": "b", "request": {"model": "m"}, "expect": {"endpoint": "gpu-1"}}]}}))
+    report = json.loads(ctl("test", tmp_path, "-o", "json").stdout)
+    assert [item["passed"] for item in report["items"]] == [True, False]
+    check(report, "RoutingTestReport")
+
+
 def test_every_kind_is_tried():
     tried = {kind for _, kind in DAEMON + OFFLINE} | {
-        "Pool", "Endpoint", "Decision", "ValidationReport", "ValidationBaseline"}
+        "Pool", "Endpoint", "Manifest", "Decision", "ValidationReport", "ValidationBaseline",
+        "ChangeResult", "Diff", "RoutingTestReport", "ConfigMigration"}
     text = ctl("help", "formatting").stdout
     listed = re.search(r"Kinds of documents.*?:\n(.*?)\n\n", text, re.S).group(1)
     assert set(re.findall(r"\w+", listed)) == tried

@@ -8,13 +8,21 @@ struct Invocation;
 // One verb each, in the file of its name.
 Answer RunStatus(Invocation& run);
 Answer RunGet(Invocation& run);
+Answer RunDescribe(Invocation& run);
 Answer RunPick(Invocation& run);
 Answer RunWhy(Invocation& run);
 Answer RunValidate(Invocation& run);
 Answer RunConvert(Invocation& run);
 Answer RunFmt(Invocation& run);
+Answer RunApply(Invocation& run);  // apply.cc, with delete and diff
+Answer RunDelete(Invocation& run);
+Answer RunDiff(Invocation& run);
+Answer RunHistory(Invocation& run);  // history.cc, with rollback
+Answer RunRollback(Invocation& run);
+Answer RunTest(Invocation& run);
 Answer RunExplain(Invocation& run);
 Answer RunSchema(Invocation& run);
+Answer RunConfigMigrate(Invocation& run);
 Answer RunConfigShow(Invocation& run);
 Answer RunCompletion(Invocation& run);
 Answer RunVersion(Invocation& run);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/text.h"
+#include "inferencectl/changes/object_view.h"
 #include "inferencectl/commands/commands.h"
 #include "inferencectl/endpoint_view.h"
 #include "inferencectl/format.h"
@@ -22,16 +23,17 @@ using admin::v1::ListEndpointsRequest;
 using admin::v1::ListEndpointsResponse;
 using admin::v1::ListPoolsResponse;
 
-enum class Resource { kPools, kEndpoints };
+enum class Resource { kPools, kEndpoints, kManifests };
 
 Result<Resource> ResourceOf(const std::string& word) {
   if (word == "pools" || word == "pool") return Resource::kPools;
   if (word == "endpoints" || word == "endpoint" || word == "ep") return Resource::kEndpoints;
-  constexpr std::array<std::string_view, 2> kKnown{"pools", "endpoints"};
+  if (word == "manifests" || word == "manifest") return Resource::kManifests;
+  constexpr std::array<std::string_view, 3> kKnown{"pools", "endpoints", "manifests"};
   const std::string_view meant = base::ClosestMatch(word, kKnown);
   return Status(Code::kInvalidArgument,
                 "unknown resource \"" + base::Printable(word) + "\"" +
-                    (meant.empty() ? "; there are pools and endpoints"
+                    (meant.empty() ? "; there are pools, endpoints and manifests"
                                    : "; did you mean \"" + std::string(meant) + "\"?"));
 }
 
@@ -163,18 +165,41 @@ Answer GetEndpoints(const Invocation& run, const std::vector<std::string>& names
   return WithUnknown(run, "endpoint", answer->unknown_names(), print);
 }
 
+Answer GetManifests(const Invocation& run, const std::vector<std::string>& names) {
+  for (const char* option : {"watch", "sort-by", "pool"}) {
+    if (run.args.Given(option)) {
+      return {ExitCode::kUsage,
+              Status(Code::kInvalidArgument, std::string("--") + option + " is not for manifests")};
+    }
+  }
+  auto client = run.Connect();
+  if (!client) return client.status();
+  auto list = (*client)->ListObjects();
+  if (!list) return list.status();
+  const std::vector<std::string> unknown = KeepNamed(names, *list);
+  const bool print = !list->objects().empty() || unknown.empty();
+  if (print) PrintObjects(run, *list);
+  return WithUnknown(run, "manifest", unknown, print);
+}
+
 }  // namespace
 
 Answer RunGet(Invocation& run) {
   const auto& operands = run.args.operands();
   auto resource = ResourceOf(operands.front());
   if (!resource) return {ExitCode::kUsage, resource.status()};
-  const Table columns = *resource == Resource::kPools ? PoolColumns() : EndpointColumns();
+  const Table columns = *resource == Resource::kPools       ? PoolColumns()
+                        : *resource == Resource::kManifests ? ObjectColumns()
+                                                            : EndpointColumns();
   if (PrintColumnNames(run, columns)) return ExitCode::kOk;
   if (Status status = CheckListOptions(run, columns); !status.ok()) {
     return {ExitCode::kUsage, status};
   }
   const std::vector<std::string> names(operands.begin() + 1, operands.end());
+  if (*resource == Resource::kManifests) return GetManifests(run, names);
+  if (run.format() == "text") {
+    return {ExitCode::kUsage, Status(Code::kInvalidArgument, "-o text is for manifests")};
+  }
   return *resource == Resource::kPools ? GetPools(run, names) : GetEndpoints(run, names);
 }
 

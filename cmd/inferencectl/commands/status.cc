@@ -53,6 +53,10 @@ Json StatusJson(const GetStatusResponse& s) {
                               ? Json(UtcTime(s.config().last_success(), true))
                               : Json(nullptr);
   config["rejected"] = s.config().rejected();
+  config["stateFile"] =
+      s.config().state_file().empty() ? Json(nullptr) : Json(s.config().state_file());
+  config["noState"] = s.config().no_state().empty() ? Json(nullptr) : Json(s.config().no_state());
+  config["appliedGeneration"] = s.config().applied_generation();
   config["diagnostics"] = Json::array();
   for (const Diagnostic& d : s.config().diagnostics()) {
     config["diagnostics"].push_back({{"level", SeverityName(d.severity())},
@@ -88,6 +92,16 @@ Json StatusJson(const GetStatusResponse& s) {
   return out;
 }
 
+std::string AppliedText(const admin::v1::ConfigState& config) {
+  if (!config.no_state().empty()) {
+    return SafeForTerminal("nothing can be: " + config.no_state());
+  }
+  const std::string file = SafeForTerminal(config.state_file());
+  return config.applied_generation() == 0
+             ? "nothing yet; kept in " + file
+             : fmt::format("generation {}, kept in {}", config.applied_generation(), file);
+}
+
 void PrintConfig(const Invocation& run, const GetStatusResponse& s, int64_t now_ms) {
   const auto& config = s.config();
   std::string line = s.config_file().empty() ? "built-in defaults" : s.config_file();
@@ -112,6 +126,7 @@ void PrintConfig(const Invocation& run, const GetStatusResponse& s, int64_t now_
     const Style style = d.severity() == Diagnostic::ERROR ? Style::kBad : Style::kWarn;
     run.Print("            " + Paint(style, DiagnosticLine(d), run.color) + "\n");
   }
+  run.Print("applied     " + AppliedText(config) + "\n");
 }
 
 void PrintStatus(const Invocation& run, const GetStatusResponse& s) {

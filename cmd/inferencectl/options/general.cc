@@ -16,6 +16,20 @@ constexpr std::array kVerbs{
             .examples = "inferencectl config show --origin\ninferencectl config show -o yaml",
             .exits = "3 a configuration file can't be used",
             .run = RunConfigShow},
+    VerbRow{.name = "config migrate",
+            .operands = "-- FLAG...",
+            .min_operands = 1,
+            .max_operands = -1,
+            .summary = "a reference picker's command line as a DaemonConfig",
+            .description =
+                "Takes the arguments that llm-d-router's endpoint picker is started with and "
+                "prints the configuration of an inferenced that does the same, each line with the "
+                "flag that it comes from. What has no counterpart here is told on standard error. "
+                "Its EndpointPickerConfig file is used as it is.",
+            .examples = "inferencectl config migrate -- --pool-name qwen3 --grpc-port 9002",
+            .exits = "1 a flag does something that nothing does here\n3 a flag isn't the reference "
+                     "picker's, or its value is wrong",
+            .run = RunConfigMigrate},
     VerbRow{.name = "completion",
             .operands = "bash|zsh|fish",
             .min_operands = 1,
@@ -64,7 +78,7 @@ constexpr std::array kOptions{
               .config = "output",
               .choices = "table|json|yaml",
               .doc = "the form of the answer; for people, or one document"},
-    OptionRow{.verbs = "version|help",
+    OptionRow{.verbs = "version|help|config migrate",
               .name = "output",
               .letter = 'o',
               .argument = "FORMAT",

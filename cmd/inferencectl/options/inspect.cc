@@ -17,21 +17,38 @@ constexpr std::array kVerbs{
             .exits = "4 no daemon answers",
             .run = RunStatus},
     VerbRow{.name = "get",
-            .operands = "pools|endpoints [NAME...]",
+            .operands = "pools|endpoints|manifests [NAME...]",
             .min_operands = 1,
             .max_operands = -1,
             .words = Words::kResourceAndNames,
-            .summary = "list pools, or endpoints with live metrics",
+            .summary = "list pools, endpoints with live metrics, or manifests",
             .description =
                 "Endpoints are shown as the picker sees them: what each model server reported and "
                 "how old that is, what is in flight from here. A value that is not known is "
                 "<unknown>, never 0; what was reported too long ago is not known any more, and its "
-                "AGE is marked stale. A name that doesn't exist makes the exit code 1.",
+                "AGE is marked stale. Manifests are shown with the file that has them, or the "
+                "generation that applied them. A name that doesn't exist makes the exit code 1.",
             .examples = "inferencectl get pools\ninferencectl get endpoints --pool llm/qwen3 -w\n"
                         "inferencectl get endpoints -o wide --sort-by waiting\n"
-                        "inferencectl get endpoints rack-7-gpu-1 -o json",
+                        "inferencectl get endpoints rack-7-gpu-1 -o json\n"
+                        "inferencectl get manifests -o text > backup.yaml",
             .exits = "1 a name doesn't exist\n4 no daemon answers",
             .run = RunGet},
+    VerbRow{.name = "describe",
+            .operands = "pool|endpoint NAME",
+            .min_operands = 2,
+            .max_operands = 2,
+            .words = Words::kResourceAndNames,
+            .summary = "all that is known of one pool or endpoint",
+            .description =
+                "A pool with where it is defined, what it selects, how it schedules, what is wrong "
+                "with it, and its endpoints. An endpoint with its labels, what its server "
+                "reported, what was sent there from here, and why it isn't ready. For people; "
+                "programs ask get -o json.",
+            .examples = "inferencectl describe pool llm/qwen3\n"
+                        "inferencectl describe endpoint rack-7-gpu-1",
+            .exits = "1 the name doesn't exist\n4 no daemon answers",
+            .run = RunDescribe},
     VerbRow{.name = "pick",
             .summary = "which endpoint would be picked now, and why",
             .description =
@@ -75,9 +92,10 @@ constexpr std::array kOptions{
               .fallback = "table",
               .env = "INFERENCECTL_OUTPUT",
               .config = "output",
-              .choices = "table|wide|json|jsonl|yaml|name|jsonpath=|custom-columns=",
+              .choices = "table|wide|json|jsonl|yaml|name|text|jsonpath=|custom-columns=",
               .doc = "the form of the answer; wide has more columns, jsonl is one object per line, "
-                     "name names only, jsonpath={.items[*].name} what a path points at, "
+                     "name names only, text is manifests as they were written, "
+                     "jsonpath={.items[*].name} what a path points at, "
                      "custom-columns=NAME:.name,STATE:.state a table of paths into each item"},
     OptionRow{.verbs = "get",
               .name = "columns",

@@ -124,6 +124,9 @@ constexpr Field kConfigFields[] = {
     Flag("lastReloadOk", "False: the last change was refused, the one before stays in force."),
     Maybe(Text("lastSuccess", "UTC, RFC 3339.")),
     Integer("rejected", "Changes that were refused since the start."),
+    Maybe(Text("stateFile", "Of the applied objects; null when nothing is kept.")),
+    Maybe(Text("noState", "Why nothing is kept.")),
+    Integer("appliedGeneration", "Of the applied objects in force; 0: nothing was applied."),
     List("diagnostics", &kFinding, "What was found in the last change."),
 };
 constexpr Field kListenerFields[] = {

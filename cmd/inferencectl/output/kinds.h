@@ -23,6 +23,7 @@ const Kind* FindKind(std::string_view name);
 std::string JsonSchemaOf(const Kind& kind);
 
 // The tables, by what they tell of; kinds.cc puts them together.
+std::span<const Kind> ChangeKinds();
 std::span<const Kind> DaemonKinds();
 std::span<const Kind> DecisionKinds();
 std::span<const Kind> OfflineKinds();

@@ -7,36 +7,13 @@
 #include "base/text.h"
 #include "inferencectl/diagnostic_view.h"
 #include "inferencectl/reports/reports.h"
+#include "inferencectl/reports/xml.h"
 
 // JUnit and the workflow commands of GitHub Actions.
 namespace inference::ctl {
 namespace {
 
 constexpr size_t kGithubShows = 10;
-
-std::string Xml(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      default:
-        // XML 1.0 has no other control characters at all.
-        out += static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t' ? '?' : c;
-    }
-  }
-  return out;
-}
 
 std::string FailureXml(const api::Diagnostic& d) {
   std::string text = d.origin.ToString() + ": " + d.message;

@@ -9,7 +9,7 @@ namespace {
 std::vector<Kind> AllKinds() {
   std::vector<Kind> all;
   for (const auto kinds : {InferenceKinds(), OurKinds(), ConfigurationKinds(), CommandLineKinds(),
-                           OlderInferenceKinds(), GatewayKinds(), WorkloadKinds()}) {
+                           TestKinds(), OlderInferenceKinds(), GatewayKinds(), WorkloadKinds()}) {
     all.insert(all.end(), kinds.begin(), kinds.end());
   }
   return all;

@@ -112,5 +112,6 @@ std::span<const Kind> WorkloadKinds();
 std::span<const Kind> OurKinds();
 std::span<const Kind> ConfigurationKinds();
 std::span<const Kind> CommandLineKinds();
+std::span<const Kind> TestKinds();
 
 }  // namespace inference::manifest::schema

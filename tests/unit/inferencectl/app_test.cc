@@ -194,6 +194,7 @@ spec:
   selector: {matchLabels: {app: vllm}}
   targetPorts: [{number: 8000}]
   appProtocol: http
+  endpointPickerRef: {name: picker, port: {number: 9002}}
 )");
   const std::string rewrite = folder.Write("rewrite.yaml", R"(apiVersion: llm-d.ai/v1alpha2
 kind: InferenceModelRewrite

@@ -1,0 +1,163 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "base/text.h"
+#include "inferencectl/commands/commands.h"
+#include "inferencectl/endpoint_view.h"
+#include "inferencectl/format.h"
+#include "inferencectl/invocation.h"
+#include "inferencectl/table.h"
+
+namespace inference::ctl {
+namespace {
+
+using admin::v1::Endpoint;
+using admin::v1::GetStatusResponse;
+using admin::v1::ListEndpointsResponse;
+using admin::v1::Pool;
+
+/// What the daemon says about lines of the manifest that defines it.
+std::vector<std::string> FindingsAbout(const Pool& pool, const GetStatusResponse& status) {
+  std::vector<std::string> out;
+  for (const auto& d : status.config().diagnostics()) {
+    const bool about = d.message().find(pool.key()) != std::string::npos;
+    if (!about) continue;
+    std::string line = d.message();
+    if (!d.note().empty()) line += " (" + d.note() + ")";
+    out.push_back(SafeForTerminal(line + " [" + d.code() + "]"));
+  }
+  return out;
+}
+
+std::string LabelsText(const google::protobuf::Map<std::string, std::string>& labels) {
+  std::string out;
+  for (const auto& [key, value] :
+       std::map<std::string, std::string>(labels.begin(), labels.end())) {
+    out += (out.empty() ? "" : ", ") + key + "=" + value;
+  }
+  return out.empty() ? "none" : SafeForTerminal(out);
+}
+
+void PrintProfile(const Invocation& run, const admin::v1::Profile& profile) {
+  std::string steps;
+  for (const std::string& filter : profile.filters()) steps += filter + ", then ";
+  for (int i = 0; i < profile.scorers_size(); ++i) {
+    const auto& scorer = profile.scorers(i);
+    steps += fmt::format("{}{} ×{}", i == 0 ? "" : " + ", scorer.name(),
+                         HumanNumber(scorer.weight(), 2));
+  }
+  run.Print(fmt::format("profile     {}: {}; picked by {}\n", SafeForTerminal(profile.name()),
+                        SafeForTerminal(steps), SafeForTerminal(profile.picker())));
+}
+
+void PrintPool(const Invocation& run, const Pool& pool, const GetStatusResponse& status,
+               const ListEndpointsResponse& endpoints) {
+  std::string ports;
+  for (const int port : pool.target_ports())
+    ports += (ports.empty() ? "" : ", ") + std::to_string(port);
+  run.Print("pool        " + SafeForTerminal(pool.key()) + "\n");
+  run.Print("defined in  " + SafeForTerminal(pool.origin()) + "\n");
+  run.Print("selects     " + LabelsText(pool.selector()) + "\n");
+  run.Print(fmt::format("ports       {} ({})\n", ports, SafeForTerminal(pool.app_protocol())));
+  for (const auto& profile : pool.profiles()) PrintProfile(run, profile);
+  run.Print(fmt::format("responses   tracked: {}; {} endpoint{} in the destination header\n",
+                        pool.response_tracking(), pool.destination_list(),
+                        pool.destination_list() == 1 ? "" : "s"));
+  for (const std::string& finding : FindingsAbout(pool, status)) {
+    run.Print("finding     " + Paint(Style::kWarn, finding, run.color) + "\n");
+  }
+  run.Print("\n");
+  if (endpoints.endpoints().empty()) {
+    run.Print("no endpoints: every request is answered with 503\n");
+  } else {
+    PrintEndpoints(run, endpoints, /*headers=*/true);
+  }
+}
+
+std::string MetricText(const admin::v1::Metric& metric, double scale = 1) {
+  if (!metric.has_value()) return std::string(kUnknownText);
+  std::string out = HumanNumber(metric.value() * scale);
+  if (metric.freshness() == admin::v1::STALE) out += " (stale)";
+  return out;
+}
+
+void PrintEndpoint(const Invocation& run, const Endpoint& e) {
+  run.Print(fmt::format("endpoint    {} at {}, pool {}\n", SafeForTerminal(e.name()), e.address(),
+                        SafeForTerminal(e.pool())));
+  const Json json = EndpointJson(e);
+  run.Print(fmt::format("state       {}\n", json["state"].get<std::string>()));
+  if (!e.scrape_error().empty()) {
+    run.Print("            " + Paint(Style::kBad, SafeForTerminal(e.scrape_error()), run.color) +
+              fmt::format("; {} failure{} in a row\n", e.failures(), e.failures() == 1 ? "" : "s"));
+  }
+  run.Print("labels      " + LabelsText(e.labels()) + "\n");
+  run.Print(fmt::format("server      {} running, {} waiting, {} % of the KV cache\n",
+                        MetricText(e.running()), MetricText(e.waiting()),
+                        MetricText(e.kv_usage(), 100)));
+  run.Print(fmt::format("            {} blocks of {} tokens; {} preemptions\n",
+                        MetricText(e.num_blocks()), MetricText(e.block_size()),
+                        MetricText(e.preemptions())));
+  if (e.has_lora()) {
+    run.Print(fmt::format("LoRA        {} running, {} waiting, at most {}\n", e.lora().running(),
+                          e.lora().waiting(), e.lora().max()));
+  }
+  run.Print(fmt::format("from here   {} in flight, {} picks, {} since the last page\n",
+                        e.in_flight(), e.picks(), e.unseen_picks()));
+  run.Print(fmt::format(
+      "metrics     {} pages, {} failed; the last one {}\n", e.pages(), e.page_errors(),
+      e.has_page_age_ms() ? HumanMillis(e.page_age_ms()) + " ago" : std::string("never came")));
+}
+
+Answer DescribePool(const Invocation& run, admin::AdminClient& client, const std::string& name) {
+  const auto pools = client.ListPools({name});
+  if (!pools) return pools.status();
+  if (pools->pools().empty()) {
+    return Status(Code::kNotFound, "no pool \"" + SafeForTerminal(name) + "\"");
+  }
+  const Pool& pool = pools->pools(0);
+  const auto status = client.GetStatus();
+  if (!status) return status.status();
+  admin::v1::ListEndpointsRequest request;
+  request.set_pool(pool.key());
+  const auto endpoints = client.ListEndpoints(request);
+  if (!endpoints) return endpoints.status();
+  PrintPool(run, pool, *status, *endpoints);
+  return ExitCode::kOk;
+}
+
+Answer DescribeEndpoint(const Invocation& run, admin::AdminClient& client,
+                        const std::string& name) {
+  admin::v1::ListEndpointsRequest request;
+  request.add_names(name);
+  const auto endpoints = client.ListEndpoints(request);
+  if (!endpoints) return endpoints.status();
+  if (endpoints->endpoints().empty()) {
+    return Status(Code::kNotFound, "no endpoint \"" + SafeForTerminal(name) + "\"");
+  }
+  for (int i = 0; i < endpoints->endpoints_size(); ++i) {  // one per pool
+    if (i > 0) run.Print("\n");
+    PrintEndpoint(run, endpoints->endpoints(i));
+  }
+  return ExitCode::kOk;
+}
+
+}  // namespace
+
+Answer RunDescribe(Invocation& run) {
+  const std::string& word = run.args.operands()[0];
+  const std::string& name = run.args.operands()[1];
+  const bool pool = word == "pool" || word == "pools";
+  const bool endpoint = word == "endpoint" || word == "endpoints" || word == "ep";
+  if (!pool && !endpoint) {
+    return {ExitCode::kUsage,
+            Status(Code::kInvalidArgument, "unknown resource \"" + base::Printable(word) +
+                                               "\"; there are pool and endpoint")};
+  }
+  auto client = run.Connect();
+  if (!client) return client.status();
+  return pool ? DescribePool(run, **client, name) : DescribeEndpoint(run, **client, name);
+}
+
+}  // namespace inference::ctl
