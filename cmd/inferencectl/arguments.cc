@@ -220,10 +220,21 @@ std::string Arguments::Origin(std::string_view option) const {
   return fallback == fallbacks_.end() ? "default" : fallback->second.origin;
 }
 
+void Arguments::AddSettings(const OptionRow& option, const Settings& settings) {
+  const Setting* setting = option.config.empty() ? nullptr : settings.Find(option.config);
+  if (!option.repeatable || setting == nullptr) return;
+  std::vector<std::string>& given = values_[std::string(option.name)];
+  given.insert(given.begin(), setting->values.begin(), setting->values.end());
+}
+
 Status Arguments::Fill(const Environment& environment, const Settings& settings) {
   for (const OptionRow& option : Options()) {
     const std::string name(option.name);
-    if (!Takes(*verb_, option) || Given(name)) continue;
+    if (!Takes(*verb_, option)) continue;
+    if (Given(name)) {
+      AddSettings(option, settings);
+      continue;
+    }
     // A format that another verb has is not this verb's business.
     auto fits = [&](const std::string& value) {
       return name != "output" || CheckValue(option, value).ok();

@@ -40,6 +40,9 @@ class Arguments {
   bool short_help = false;
 
  private:
+  /// Of an option that may be repeated the file's values come first: what is given adds to them.
+  void AddSettings(const OptionRow& option, const Settings& settings);
+
   friend Result<Arguments> ParseArguments(int, const char* const*);
   const VerbRow* verb_ = nullptr;
   std::vector<std::string> operands_;

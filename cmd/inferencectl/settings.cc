@@ -23,6 +23,7 @@ constexpr manifest::Limits kLimits{.max_bytes = size_t{1} << 20};
 constexpr std::string_view kVersion = "inferenced.dev/v1alpha1";
 constexpr std::string_view kKind = "InferencectlConfig";
 constexpr std::string_view kProjectMay = "lint";
+constexpr std::string_view kLevels = "lint.severity";  // a map: as the option takes it, CODE=LEVEL
 
 bool IsFrame(std::string_view key) {
   return key == "apiVersion" || key == "kind";
@@ -41,6 +42,13 @@ void Flatten(const Node& node, const std::string& key, Values& out) {
       return;
     }
     case Node::Kind::kMap:
+      if (key == kLevels) {
+        Setting& setting = out[key] = {{}, node.at.ToString()};
+        for (const NodeMember& member : node.members) {
+          setting.values.push_back(member.key + "=" + member.value.text);
+        }
+        return;
+      }
       for (const NodeMember& member : node.members) {
         if (key.empty() && IsFrame(member.key)) continue;
         Flatten(member.value, key.empty() ? member.key : key + "." + member.key, out);

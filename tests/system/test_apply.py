@@ -139,6 +139,22 @@ def test_wait_ends_when_the_endpoints_answer(tmp_path, loop):
         server.die()
 
 
+def test_findings_are_compared_with_what_the_daemon_serves(daemon, tmp_path):
+    """A lonely pool is served already: its finding is not new; one that is added is."""
+    path = manifest(tmp_path, "pool.yaml", pool_manifest("old", app="nobody"))
+    daemon.ctl("apply", "-f", path)
+    servers = {"apiVersion": "inferenced.dev/v1alpha1", "kind": "EndpointSet",
+               "metadata": {"name": "some", "namespace": "llm"}, "spec": {"endpoints": []}}
+    both = manifest(tmp_path, "both.yaml", pool_manifest("old", app="nobody"),
+                    pool_manifest("new", app="nobody"), servers)
+    judged = daemon.ctl_json("validate", "-f", both, "--against", "daemon", "--show-suppressed",
+                             "--fail-on", "new-warning", expect=1)
+    states = {(f["object"]["name"], f["status"]) for f in judged["findings"]}
+    assert ("old", "unchanged") in states and ("new", "new") in states
+    daemon.process.stop()
+    daemon.ctl("validate", "-f", both, "--against", "daemon", expect=4)
+
+
 def test_a_store_that_cannot_grow_loses_nothing(daemon, tmp_path):
     """As on a full disk or over a quota: the change is refused as a whole, the daemon serves on."""
     path = manifest(tmp_path, "pool.yaml", pool_manifest("two"))

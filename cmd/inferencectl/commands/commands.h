@@ -22,6 +22,7 @@ Answer RunRollback(Invocation& run);
 Answer RunTest(Invocation& run);
 Answer RunExplain(Invocation& run);
 Answer RunSchema(Invocation& run);
+Answer RunConfigCheck(Invocation& run);  // validate.cc
 Answer RunConfigMigrate(Invocation& run);
 Answer RunConfigShow(Invocation& run);
 Answer RunCompletion(Invocation& run);

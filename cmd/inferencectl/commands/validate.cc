@@ -31,7 +31,14 @@ bool IsRelease(std::string_view text) {
          text.find('.', dot + 1) == std::string_view::npos;
 }
 
-Result<std::string> CodeOf(std::string_view option, std::string_view text) {
+// Where the option's values come from, for messages.
+std::string Place(const Arguments& args, const std::string& option) {
+  const std::string origin = args.Origin(option);
+  const bool file = origin.find(':') != std::string::npos;
+  return file ? origin : "--" + option;
+}
+
+Result<std::string> CodeOf(const std::string& place, std::string_view text) {
   if (const auto* info = api::codes::Find(text)) return std::string(info->code);
   std::vector<std::string_view> known;
   for (const auto& info : api::codes::All()) {
@@ -39,7 +46,7 @@ Result<std::string> CodeOf(std::string_view option, std::string_view text) {
     known.push_back(info.name);
   }
   const std::string_view meant = base::ClosestMatch(text, known);
-  return Usage(fmt::format("--{}: \"{}\" is no code of a finding{}", option, base::Printable(text),
+  return Usage(fmt::format("{}: \"{}\" is no code of a finding{}", place, base::Printable(text),
                            meant.empty() ? "; see inferencectl explain codes"
                                          : fmt::format("; did you mean \"{}\"?", meant)));
 }
@@ -55,7 +62,7 @@ std::optional<api::Severity> LevelNamed(std::string_view text) {
 Status ReadLevels(const Arguments& args, lint::Options& options) {
   for (const std::string& each : args.List("severity")) {
     const size_t equals = std::min(each.find('='), each.size());
-    const auto code = CodeOf("severity", std::string_view(each).substr(0, equals));
+    const auto code = CodeOf(Place(args, "severity"), std::string_view(each).substr(0, equals));
     if (!code) return code.status();
     const auto level = LevelNamed(std::string_view(each).substr(std::min(equals + 1, each.size())));
     if (!level) {
@@ -65,12 +72,12 @@ Status ReadLevels(const Arguments& args, lint::Options& options) {
     options.levels[*code] = *level;
   }
   for (const std::string& each : args.List("disable")) {
-    const auto code = CodeOf("disable", each);
+    const auto code = CodeOf(Place(args, "disable"), each);
     if (!code) return code.status();
     options.levels[*code] = std::nullopt;
   }
   for (const std::string& each : args.List("enable")) {
-    const auto code = CodeOf("enable", each);
+    const auto code = CodeOf("--enable", each);
     if (!code) return code.status();
     const auto known = options.levels.find(*code);
     if (known != options.levels.end() && !known->second) options.levels.erase(known);
@@ -142,17 +149,34 @@ Result<Wanted> Read(const Invocation& run) {
   return wanted;
 }
 
-Result<std::vector<EarlierFinding>> EarlierOf(const Wanted& wanted) {
+/// What the daemon serves, of its files and applied.
+Result<Sources> DaemonSources(const Invocation& run) {
+  auto client = run.Connect();
+  if (!client) return client.status();
+  const auto list = (*client)->ListObjects();
+  if (!list) return list.status();
+  Sources out;
+  for (const admin::v1::Object& object : list->objects()) {
+    const auto& key = object.key();
+    out.push_back(
+        {fmt::format("{} {}/{}", key.kind(), key.namespace_(), key.name()), object.text()});
+  }
+  return out;
+}
+
+Result<std::vector<EarlierFinding>> EarlierOf(const Invocation& run, const Wanted& wanted) {
   if (!wanted.baseline.empty()) return ReadBaseline(wanted.baseline);
-  auto sources = EarlierSources(wanted.against, wanted.paths);
+  auto sources = wanted.against == "daemon" ? DaemonSources(run)
+                                            : EarlierSources(wanted.against, wanted.paths);
   if (!sources) return sources.status();
   return EarlierFindings(lint::Run(std::move(*sources), wanted.options));
 }
 
 // Compares with the earlier state and leaves out what is not asked for.
-Status Narrow(const Wanted& wanted, const Sources& sources, Assessment& assessment) {
+Status Narrow(const Invocation& run, const Wanted& wanted, const Sources& sources,
+              Assessment& assessment) {
   if (wanted.compares()) {
-    const auto earlier = EarlierOf(wanted);
+    const auto earlier = EarlierOf(run, wanted);
     if (!earlier) return earlier.status();
     assessment.Compare(*earlier);
   }
@@ -208,10 +232,7 @@ bool Fails(const Wanted& wanted, const Assessment& assessment) {
   return assessment.Count(*LevelNamed(level), only_new) > 0;
 }
 
-}  // namespace
-
-Answer RunValidate(Invocation& run) {
-  const auto wanted = Read(run);
+Answer Validate(Invocation& run, const Result<Wanted>& wanted) {
   if (!wanted) return {ExitCode::kUsage, wanted.status()};
   const Sources sources = ReadInputs(wanted->paths, run.world.in);
   const auto verdict = JudgeAndFix(run, *wanted, sources);
@@ -220,8 +241,8 @@ Answer RunValidate(Invocation& run) {
   assessment.show_suppressed = run.args.Switch("show-suppressed");
   // What makes it fail is always told.
   assessment.show_unchanged = assessment.show_suppressed || !wanted->fail_on.starts_with("new-");
-  if (Status status = Narrow(*wanted, sources, assessment); !status.ok()) {
-    return {ExitCode::kBadInput, status};
+  if (Status status = Narrow(run, *wanted, sources, assessment); !status.ok()) {
+    return status;
   }
   if (Status status = Tell(run, *wanted, assessment); !status.ok()) {
     return {ExitCode::kUnreachable, status};
@@ -229,6 +250,24 @@ Answer RunValidate(Invocation& run) {
   run.Remark(SummaryOf(assessment));
   if (verdict->unusable) return ExitCode::kBadInput;
   return Fails(*wanted, assessment) ? ExitCode::kNo : ExitCode::kOk;
+}
+
+}  // namespace
+
+Answer RunValidate(Invocation& run) {
+  return Validate(run, Read(run));
+}
+
+Answer RunConfigCheck(Invocation& run) {
+  Result<Wanted> wanted = Read(run);
+  if (wanted.ok() && run.args.Text("for") == "inferenced") {
+    // Here it is no remark that only another picker has them.
+    for (const std::string_view code :
+         {api::codes::kPluginNotAvailable, api::codes::kFieldNotActedOn}) {
+      wanted->options.levels.emplace(std::string(code), api::Severity::kError);
+    }
+  }
+  return Validate(run, wanted);
 }
 
 }  // namespace inference::ctl

@@ -33,10 +33,25 @@ constexpr std::array kVerbs{
         .exits = "1 findings at or above --fail-on\n"
                  "3 a file can't be read, or no object is in the files",
         .run = RunValidate},
+    VerbRow{
+        .name = "config check",
+        .operands = "FILE...",
+        .min_operands = 1,
+        .max_operands = -1,
+        .words = Words::kFiles,
+        .summary = "check configurations to the last parameter",
+        .description =
+            "As validate, for EndpointPickerConfig and DaemonConfig files by themselves: every "
+            "plugin of the reference picker is known by name; one that this build has not is an "
+            "error, or with --for=reference a remark.",
+        .examples = "inferencectl config check picker.yaml\n"
+                    "inferencectl config check --for=reference picker.yaml",
+        .exits = "1 findings at or above --fail-on\n3 a file can't be read",
+        .run = RunConfigCheck},
 };
 
 constexpr std::array kOptions{
-    OptionRow{.verbs = "validate",
+    OptionRow{.verbs = "validate|config check",
               .name = "output",
               .letter = 'o',
               .argument = "FORMAT[=FILE]",
@@ -53,7 +68,13 @@ constexpr std::array kOptions{
               .words = Words::kFiles,
               .doc = "a file, a folder with all in it (*.yaml, *.yml, *.json), a glob, or - for "
                      "standard input"},
-    OptionRow{.verbs = "validate",
+    OptionRow{.verbs = "config check",
+              .name = "for",
+              .argument = "PICKER",
+              .fallback = "inferenced",
+              .choices = "inferenced|reference",
+              .doc = "which picker is to run it"},
+    OptionRow{.verbs = "validate|config check",
               .name = "fail-on",
               .argument = "LEVEL",
               .fallback = "error",
@@ -83,29 +104,31 @@ constexpr std::array kOptions{
               .name = "against",
               .argument = "STATE",
               .doc = "compare with the findings of an earlier state: git:REF, the same paths as of "
-                     "a commit, or a file or folder"},
+                     "a commit; daemon, what it serves; or a file or folder"},
     OptionRow{.verbs = "validate",
               .name = "git-diff",
               .argument = "REF",
               .doc = "only findings in files that changed, since the branch left REF, or that git "
                      "doesn't know yet; the others are read for what refers to them"},
-    OptionRow{.verbs = "validate",
+    OptionRow{.verbs = "validate|config check",
               .name = "severity",
               .argument = "CODE=LEVEL",
+              .config = "lint.severity",
               .repeatable = true,
               .doc = "another level for a finding: error, warning or info; a name stands for a "
                      "code"},
-    OptionRow{.verbs = "validate",
+    OptionRow{.verbs = "validate|config check",
               .name = "disable",
               .argument = "CODE",
+              .config = "lint.disable",
               .repeatable = true,
               .doc = "don't report it"},
-    OptionRow{.verbs = "validate",
+    OptionRow{.verbs = "validate|config check",
               .name = "enable",
               .argument = "CODE",
               .repeatable = true,
               .doc = "report it all the same"},
-    OptionRow{.verbs = "validate",
+    OptionRow{.verbs = "validate|config check",
               .name = "show-suppressed",
               .doc = "tell what is ignored, with the reason, and what was there before, too"},
     OptionRow{.verbs = "validate",

@@ -7,6 +7,9 @@ namespace {
 constexpr std::string_view kColors[] = {"auto", "always", "never"};
 constexpr std::string_view kOutputs[] = {"table", "wide", "text", "json", "jsonl", "yaml", "name"};
 constexpr std::string_view kFailOn[] = {"error", "warning", "info"};
+constexpr std::string_view kLevels[] = {"error", "warning", "info"};
+constexpr Field kLevel = {.type = Type::kString, .one_of = kLevels};
+constexpr Field kCode = {.type = Type::kString, .min = 1};
 constexpr Field kLintFields[] = {
     {.name = "failOn",
      .type = Type::kString,
@@ -16,6 +19,14 @@ constexpr Field kLintFields[] = {
     {.name = "gieVersion",
      .type = Type::kString,
      .doc = "Release of the Gateway API Inference Extension in use, as \"1.3\"."},
+    {.name = "severity",
+     .type = Type::kMap,
+     .doc = "Other levels for findings, by code or name.",
+     .items = &kLevel},
+    {.name = "disable",
+     .type = Type::kList,
+     .doc = "Codes or names of findings that are not reported.",
+     .items = &kCode},
 };
 constexpr Field kFields[] = {
     {.name = "server",

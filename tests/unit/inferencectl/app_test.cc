@@ -214,6 +214,56 @@ spec:
   CHECK(Run({"validate", pool.c_str(), "--gie-version", "latest"}).code == 2);
 }
 
+TEST_CASE("levels of a project's file count, and those of the command line add to them") {
+  const Folder folder;
+  SettingsPlaces places{folder.path + "/project.yaml", "", ""};
+  const std::string pool = folder.Write("pool.yaml", R"(apiVersion: inference.networking.k8s.io/v1
+kind: InferencePool
+metadata: {name: qwen, namespace: llm}
+spec: {selector: {matchLabels: {app: vllm}}, targetPorts: [{number: 8000}], typo: 1}
+)");
+  const auto validate = [&](const std::string& lint, std::vector<const char*> more = {}) {
+    folder.Write("project.yaml",
+                 "apiVersion: inferenced.dev/v1alpha1\n"
+                 "kind: InferencectlConfig\nlint: " +
+                     lint + "\n");
+    std::vector<const char*> words{"validate", pool.c_str(), "-o", "short"};
+    words.insert(words.end(), more.begin(), more.end());
+    return Run(words, {}, places);
+  };
+  CHECK(validate("{}").code == 1);
+  CHECK(validate("{severity: {INF0104: warning}}").code == 0);
+  CHECK(validate("{severity: {unknown-field: info}}").out.find(": info: ") != std::string::npos);
+  CHECK(validate("{disable: [INF0104]}").out.empty());
+  CHECK(validate("{disable: [INF0104]}", {"--enable", "INF0104"}).code == 1);
+  CHECK(validate("{severity: {INF0104: warning}}", {"--severity", "INF0204=error"}).code == 0);
+  CHECK(validate("{severity: {INF0104: warning}}", {"--severity", "INF0104=error"}).code == 1);
+  CHECK(validate("{severity: {INF0104: fatal}}").code == 3);
+  const Outcome unknown = validate("{disable: [INF9999]}");
+  CHECK(unknown.code == 2);
+  CHECK(unknown.err.find("project.yaml:3:17: \"INF9999\" is no code") != std::string::npos);
+}
+
+TEST_CASE("config check tells for which picker a configuration is") {
+  const Folder folder;
+  const std::string config = folder.Write("picker.yaml", R"(apiVersion: llm-d.ai/v1alpha1
+kind: EndpointPickerConfig
+plugins:
+- {type: queue-scorer}
+- {type: session-affinity-scorer}
+schedulingProfiles:
+- {name: default, plugins: [{pluginRef: queue-scorer}, {pluginRef: session-affinity-scorer}]}
+)");
+  const Outcome ours = Run({"config", "check", config.c_str(), "-o", "short"});
+  CHECK(ours.code == 1);
+  CHECK(ours.out.find("picker.yaml:5:10: error:") != std::string::npos);
+  CHECK(ours.out.find("[INF0506]") != std::string::npos);
+  const Outcome theirs = Run({"config", "check", "--for=reference", config.c_str(), "-o", "short"});
+  CHECK(theirs.code == 0);
+  CHECK(theirs.out.find("[INF0506]") != std::string::npos);
+  CHECK(Run({"config", "check"}).code == 2);
+}
+
 TEST_CASE("validate writes several reports in one run, one of them on standard output") {
   const Folder folder;
   const std::string bad =
