@@ -12,7 +12,7 @@ import xml.etree.ElementTree
 
 import pytest
 import yaml
-from harness.daemon import program
+from harness.daemon import endpoints_manifest, pool_manifest, program
 from harness.envoy import ROOT
 
 RECIPES = ROOT / "examples" / "ci"
@@ -52,7 +52,7 @@ class Repository:
 
     def write(self, name, text):
         path = self.folder / name
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
 
     def stage(self, name, text):
@@ -64,6 +64,23 @@ class Repository:
 
     def head(self):
         return self.git("rev-parse", "HEAD").strip()
+
+
+    def stage_routing_test(self, picked):
+        """Two servers, one of them busy, and the claim that `picked` gets a request."""
+        fleet = [pool_manifest(), endpoints_manifest({"busy": "127.0.0.1:1", "idle": "127.0.0.1:2"})]
+        self.stage("deploy/fleet.yaml", yaml.safe_dump_all(fleet))
+        self.stage("deploy/routing-tests/idle.yaml", yaml.safe_dump({
+            "apiVersion": "inferenced.dev/v1alpha1", "kind": "RoutingTest",
+            "metadata": {"name": "fleet"},
+            "spec": {"manifests": ["../fleet.yaml"],
+                     "endpoints": [{"name": "busy", "waiting": 9, "kvUsage": 0.9}],
+                     "cases": [{"name": "idle wins", "request": {"model": "m", "prompt": "Hello"},
+                                "expect": {"endpoint": picked}}]}}))
+
+    def routing_report(self):
+        report = xml.etree.ElementTree.parse(self.folder / "routing.xml")
+        return [(case.get("name"), case.find("failure") is None) for case in report.iter("testcase")]
 
 
 @pytest.fixture
@@ -169,6 +186,16 @@ def test_a_pull_request_fails_by_what_is_new_in_it(repository, tarball):
     assert "file=deploy/another.yaml" in workflow.run(validate, BASE=base, code=1)
 
 
+def test_the_workflow_tests_the_routing(repository, tarball):
+    workflow = Workflow(repository, tarball)
+    workflow.run("Install inferencectl")
+    for picked, passes in (("idle", True), ("busy", False)):
+        repository.stage_routing_test(picked)
+        workflow.run("Validate")
+        workflow.run("Test the routing", code=0 if passes else 1)
+        assert repository.routing_report() == [("idle wins", passes)]
+
+
 # --- GitLab -------------------------------------------------------------------------------------------
 
 def check_gitlab(path):
@@ -211,6 +238,13 @@ def test_the_gitlab_job_validates_and_a_merge_request_fails_by_what_is_new(repos
     repository.stage("deploy/another.yaml", ALSO_BAD)
     repository.commit()
     run_gitlab_job(*job, CI_MERGE_REQUEST_DIFF_BASE_SHA=base, code=1)
+
+
+def test_the_gitlab_job_tests_the_routing(repository, tarball):
+    for picked, passes in (("idle", True), ("busy", False)):
+        repository.stage_routing_test(picked)
+        run_gitlab_job(repository, tarball, "inference-routing", code=0 if passes else 1)
+        assert repository.routing_report() == [("idle wins", passes)]
 
 
 # --- hooks --------------------------------------------------------------------------------------------
