@@ -52,6 +52,10 @@ int ExitCodeOf(const inference::api::Diagnostics& diagnostics) {
         d.code == inference::api::codes::kUnreadable) {
       return kUnreadable;
     }
+    if (d.severity == inference::api::Severity::kError &&
+        d.code == inference::api::codes::kStateUnavailable) {
+      return kCannotBind;
+    }
   }
   return kConfigErrors;
 }

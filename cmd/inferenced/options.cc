@@ -32,7 +32,7 @@ constexpr const char* kFooter =
     "\nExit codes: 0 stopped as asked, or the configuration is good; 1 the configuration has "
     "errors;\n"
     "            2 wrong usage; 3 a file can't be read, or the output can't be written;\n"
-    "            4 an address can't be bound\n";
+    "            4 an address can't be bound, or the state file can't be used\n";
 
 }  // namespace
 

@@ -56,7 +56,9 @@ bool Controller::OpenState(api::Diagnostics& findings) {
        path.is_set() ? path.origin : config_->daemon->origin, no_state_,
        can_do_without ? "apply, delete and rollback are refused; set stateFile to a file that this "
                         "daemon may write, or to none"
-                      : "give stateFile: a file of its own, or move this one away"});
+       : code == Code::kUnavailable
+           ? "stop that one, start with --take-over to replace it, or give stateFile: another file"
+           : "give stateFile: another file, or move this one away"});
   if (can_do_without) spdlog::warn("{}", findings.back().ToString());
   return can_do_without;
 }

@@ -32,18 +32,20 @@ def admin_socket(daemon):
 # --- a second daemon --------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("listener", ["tcp", "unix"])
-@pytest.mark.parametrize("shared", ["everything", "listeners", "health", "http", "admin"])
+@pytest.mark.parametrize("shared", ["everything", "stateFile", "listeners", "health", "http", "admin"])
 def test_second_daemon_is_refused_and_disturbs_nothing(request, make_stack, listener, shared):
     stack = make_stack() if listener == "tcp" else request.getfixturevalue("unix_too")
     config = yaml.safe_load(stack.daemon.config.read_text())
     own = {"listeners": [{"address": "127.0.0.1:0"}], "health": {"address": "127.0.0.1:0"},
            "http": {"address": "127.0.0.1:0"},
-           "admin": {"address": f"{stack.daemon.admin}.second"}}
-    if shared == "everything":
-        address = "cannot listen on"
+           "admin": {"address": f"{stack.daemon.admin}.second"},
+           "stateFile": f"{stack.daemon.state}.second"}
+    if shared in ("everything", "stateFile"):
+        said = [config["stateFile"], "is in use by another inferenced", "--take-over"]
     else:
         taken = config[shared][0] if shared == "listeners" else config[shared]
-        address = taken["address"]
+        said = [taken["address"], "another process listens there; "]
+    if shared != "everything":
         config.update({key: value for key, value in own.items() if key != shared})
     second = stack.daemon.config.with_name("second.yaml")
     second.write_text(yaml.safe_dump(config))
@@ -57,7 +59,7 @@ def test_second_daemon_is_refused_and_disturbs_nothing(request, make_stack, list
                                   capture_output=True, text=True, timeout=20)
             output = done.stdout + done.stderr
             assert done.returncode == 4, (done.returncode, output)
-            assert address in output and "another process listens there; " in output, output
+            assert all(text in output for text in said), output
             load.wait_for(40)
     finally:
         load.stop()
