@@ -81,7 +81,7 @@ class Shell:
 
 def plain_text(output):
     output = re.sub(rb"\x1b\][^\x07\x1b]*(\x07|\x1b\\)", b"", output)
-    output = re.sub(rb"\x1b\[[0-9;?>=]*[A-Za-z]", b"", output)
+    output = re.sub(rb"\x1b\[[0-9;?>=]*[A-Za-z]|\x1b[()][0-9A-Z]", b"", output)
     return output.replace(b"\a", b"").decode(errors="replace")
 
 

@@ -4,6 +4,7 @@ import fcntl
 import os
 import pty
 import select
+import signal
 import struct
 import subprocess
 import termios
@@ -21,9 +22,15 @@ class Terminal:
         self.child = subprocess.Popen(
             [str(part) for part in command], stdin=slave, stdout=slave, stderr=slave,
             env={**inherited, "TERM": "xterm-256color", **(env or {})}, start_new_session=True, cwd=cwd,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
+            preexec_fn=self._take_terminal)
         os.close(slave)
         self.output = b""
+
+    @staticmethod
+    def _take_terminal():
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+        # Whoever runs the tests in the background ignores it, and children inherit that.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
 
     def resize(self, rows, columns):
         fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
