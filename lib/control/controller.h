@@ -93,7 +93,7 @@ class Controller final : public ControlView, public ControlActions, public sourc
   Status MayChange(const ChangeRequest& request) const;
   Status AddRollback(ChangeRequest& request) const;
   /// Takes the applied state as it is now into the running one.
-  void OfferApplied(api::Diagnostics findings);
+  void OfferApplied();
   /// Runs `work` on the control thread and waits; empty when the controller is stopping.
   template <typename T>
   std::optional<T> Ask(std::function<T()> work);

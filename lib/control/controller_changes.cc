@@ -73,7 +73,7 @@ void Controller::TryToOwnState() {
     return;
   }
   if (applied_->writable()) spdlog::info("the state file is this daemon's now");
-  if (*changed) OfferApplied({});
+  if (*changed) OfferApplied();
 }
 
 template <typename T>
@@ -167,19 +167,18 @@ ChangeResult Controller::MakeChange(ChangeRequest& request) {
     spdlog::info("applied generation {}: {} by {}{}", applied_->generation(), request.author.verb,
                  request.author.who,
                  request.author.reason.empty() ? "" : ", \"" + request.author.reason + "\"");
-    OfferApplied({});
+    OfferApplied();
   }
   result.generation = runtime_.Get()->generation();
   result.in_force = !held_;
   return result;
 }
 
-void Controller::OfferApplied(api::Diagnostics findings) {
+void Controller::OfferApplied() {
   Inputs next = held_ ? held_->inputs : inputs_;
   api::Diagnostics known = held_ ? held_->diagnostics : file_findings_;
   next.applied = applied_->manifests();
   next.Join();
-  known.insert(known.end(), findings.begin(), findings.end());
   Offer(std::move(next), std::move(known));
 }
 

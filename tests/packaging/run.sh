@@ -119,8 +119,8 @@ try_in() {
 if [[ -z $packages ]]; then
   say "building the packages, and the tarball a second time"
   packages=$scratch/packages
-  "$root/packaging/inferencectl.sh" --out "$packages"
-  "$root/packaging/inferencectl.sh" --tarball --out "$scratch/again"
+  "$root/manifests/packaging/inferencectl.sh" --out "$packages"
+  "$root/manifests/packaging/inferencectl.sh" --tarball --out "$scratch/again"
   cmp "$packages"/*.tar.gz "$scratch/again"/*.tar.gz
 fi
 tarball=$(echo "$packages"/inferencectl-*.tar.gz)

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -170,7 +171,12 @@ std::string FakeMetricsServer::last_request() const {
 
 void FakeMetricsServer::Accept() {
   for (;;) {
+    // The kernel reserves the descriptor before it waits: while a test lets none be opened, that
+    // must not end the server.
+    pollfd waiting{.fd = listener_, .events = POLLIN, .revents = 0};
+    poll(&waiting, 1, -1);
     const int fd = accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
+    if (fd < 0 && errno == EMFILE) continue;
     if (fd < 0) return;
     const std::lock_guard lock(mutex_);
     if (stop_) {

@@ -155,6 +155,20 @@ def test_findings_are_compared_with_what_the_daemon_serves(daemon, tmp_path):
     daemon.ctl("validate", "-f", both, "--against", "daemon", expect=4)
 
 
+def test_describe_tells_of_a_pool_and_not_of_its_namesakes(daemon, tmp_path):
+    path = manifest(tmp_path, "pool.yaml", pool_manifest("chat-2", app="nobody"))
+    daemon.ctl("apply", "-f", path)
+    lonely = daemon.ctl("describe", "pool", "llm/chat-2")
+    assert "finding     pool llm/chat-2 selects no endpoint" in lonely
+    assert "no endpoints: every request is answered with 503" in lonely
+    assert "defined in  applied InferencePool llm/chat-2:1:1" in lonely
+    chat = daemon.ctl("describe", "pool", "llm/chat")
+    assert "finding" not in chat and "sim-0" in chat
+    assert "state       Unreachable" in daemon.ctl("describe", "endpoint", "sim-0")
+    daemon.ctl("describe", "pool", "llm/nobody", expect=1)
+    daemon.ctl("describe", "thing", "llm/chat", expect=2)
+
+
 def test_a_store_that_cannot_grow_loses_nothing(daemon, tmp_path):
     """As on a full disk or over a quota: the change is refused as a whole, the daemon serves on."""
     path = manifest(tmp_path, "pool.yaml", pool_manifest("two"))

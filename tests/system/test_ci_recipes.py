@@ -90,7 +90,7 @@ def repository(tmp_path):
 
 @pytest.fixture
 def tarball(tmp_path):
-    """As packaging/inferencectl.sh lays it out, around the program under test."""
+    """As manifests/packaging/inferencectl.sh lays it out, around the program under test."""
     name = "inferencectl-0.1.0-linux-amd64"
     folder = tmp_path / name
     folder.mkdir()

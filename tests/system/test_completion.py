@@ -35,6 +35,8 @@ class Shell:
         (directory / "bin" / "inferencectl").symlink_to(program("inferencectl"))
         (directory / "home").mkdir()
         (directory / "work").mkdir()
+        # Where this is missing fish reads all manual pages of the machine, minutes after we are gone.
+        (directory / "data" / "fish" / "generated_completions").mkdir(parents=True)
         self.work, self.cache = directory / "work", directory / "cache"
         self.environment = {
             "HOME": str(directory / "home"), "PATH": f"{directory}/bin:/usr/bin:/bin",

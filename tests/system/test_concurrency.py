@@ -36,7 +36,7 @@ def test_1500_streams_at_once(make_stack, bootstrap):
     def held():
         return sum(server.in_flight for server in stack.servers)
     # The gate holds every answer after its first token, so that all are in flight together.
-    wait_until(lambda: held() == STREAMS or result.done(), f"{STREAMS} answers are held", timeout=25,
+    wait_until(lambda: held() == STREAMS or result.done(), f"{STREAMS} answers are held", timeout=60,
                on_failure=lambda: f"{held()} are")
     for server in stack.servers:
         server.open_gate()

@@ -18,12 +18,24 @@ using admin::v1::GetStatusResponse;
 using admin::v1::ListEndpointsResponse;
 using admin::v1::Pool;
 
-/// What the daemon says about lines of the manifest that defines it.
+/// Does the message name that pool? "llm/a" is not "llm/ab", "llm/a-b" or "llm/a.b".
+bool Names(std::string_view message, std::string_view key) {
+  constexpr std::string_view kOfNames = "abcdefghijklmnopqrstuvwxyz0123456789-./";
+  for (size_t at = message.find(key); at != message.npos; at = message.find(key, at + 1)) {
+    const size_t end = at + key.size();
+    const bool begins = at == 0 || kOfNames.find(message[at - 1]) == kOfNames.npos;
+    if (begins && (end == message.size() || kOfNames.find(message[end]) == kOfNames.npos)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+/// What the daemon says about it.
 std::vector<std::string> FindingsAbout(const Pool& pool, const GetStatusResponse& status) {
   std::vector<std::string> out;
   for (const auto& d : status.config().diagnostics()) {
-    const bool about = d.message().find(pool.key()) != std::string::npos;
-    if (!about) continue;
+    if (!Names(d.message(), pool.key())) continue;
     std::string line = d.message();
     if (!d.note().empty()) line += " (" + d.note() + ")";
     out.push_back(SafeForTerminal(line + " [" + d.code() + "]"));

@@ -28,16 +28,6 @@ constexpr Field kTextsFields[] = {
     Maybe(Text("after", "Its text; null when it is gone.")),
 };
 constexpr Field kTexts = {.fields = kTextsFields};
-constexpr Field kFindingFields[] = {
-    Text("code", "As INF0104."),
-    Text("level", "error, warning or info."),
-    Text("message", "What is wrong."),
-    Maybe(Text("note", "What will happen, or what to do.")),
-    Maybe(Text("file", "Where.")),
-    Maybe(Integer("line", "From 1.")),
-    Maybe(Integer("column", "From 1, in code points.")),
-};
-constexpr Field kFinding = {.fields = kFindingFields};
 constexpr Field kWaitFields[] = {
     Flag("ready", "Every endpoint of the pools that it touches is ready."),
     Maybe(Text("message", "What was still missing.")),
@@ -49,7 +39,7 @@ constexpr Field kResultFields[] = {
     Integer("generation", "That runs now; counts from the daemon's start."),
     Flag("inForce", "It serves; false for a dry run, and while DNS names are looked up."),
     List("items", &kChanged, "Every object that was named."),
-    List("findings", &kFinding, "That the change brings."),
+    List("findings", &kToldFinding, "That the change brings."),
     Maybe(Object("wait", kWaitFields, "How --wait ended; absent without it.")),
 };
 constexpr Field kDiffFields[] = {

@@ -76,6 +76,17 @@ inline constexpr Field kMetadataFields[] = {
     Maybe(Object("source", kSourceFields, "Who answered, when somebody was asked.")),
 };
 inline constexpr Field kMetadata = Object("metadata", kMetadataFields, "About this answer.");
+/// A finding that comes with a command's answer; reports of validate have more of each.
+inline constexpr Field kToldFindingFields[] = {
+    Text("code", "As INF0104."),
+    Text("level", "error, warning or info."),
+    Text("message", "What is wrong."),
+    Maybe(Text("note", "What will happen, or what to do.")),
+    Maybe(Text("file", "Where.")),
+    Maybe(Integer("line", "From 1.")),
+    Maybe(Integer("column", "From 1, in code points.")),
+};
+inline constexpr Field kToldFinding = {.fields = kToldFindingFields};
 inline constexpr Field kWarnings = List("warnings", &kAnyText, "What the reader should know.");
 
 }  // namespace inference::ctl::output

@@ -9,20 +9,10 @@ using manifest::schema::Use;
 
 // --- failures ---
 
-constexpr Field kRefusalFindingFields[] = {
-    Text("code", "As INF0104."),
-    Text("level", "error, warning or info."),
-    Text("message", "What is wrong."),
-    Maybe(Text("note", "What will happen, or what to do.")),
-    Maybe(Text("file", "Where.")),
-    Maybe(Integer("line", "From 1.")),
-    Maybe(Integer("column", "From 1, in code points.")),
-};
-constexpr Field kRefusalFinding = {.fields = kRefusalFindingFields};
 constexpr Field kDetailFields[] = {
     Text("status", "A gRPC status code by name."),
     Maybe(Integer("appliedGeneration", "Of a refused change: the one that stays.")),
-    Maybe(List("findings", &kRefusalFinding, "Of a refused change.")),
+    Maybe(List("findings", &kToldFinding, "Of a refused change.")),
 };
 constexpr Field kErrorFields[] = {
     kMetadata,

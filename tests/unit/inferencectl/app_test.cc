@@ -7,6 +7,7 @@
 #include <map>
 #include <sstream>
 
+#include "folder.h"
 #include "inferencectl/envelope.h"
 
 namespace inference::ctl {
@@ -44,20 +45,6 @@ Outcome Run(std::vector<const char*> words, std::map<std::string, std::string> e
   const int code = RunApp(static_cast<int>(words.size()), words.data(), world);
   return {code, out.str(), err.str()};
 }
-
-struct Folder {
-  Folder() {
-    std::string name = (std::filesystem::temp_directory_path() / "ctl-test-XXXXXX").string();
-    REQUIRE(mkdtemp(name.data()) != nullptr);
-    path = name;
-  }
-  ~Folder() { std::filesystem::remove_all(path); }
-  std::string Write(const std::string& name, const std::string& text) const {
-    std::ofstream(path + "/" + name) << text;
-    return path + "/" + name;
-  }
-  std::string path;
-};
 
 constexpr const char* kPool = R"(apiVersion: inference.networking.k8s.io/v1
 kind: InferencePool

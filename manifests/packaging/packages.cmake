@@ -1,12 +1,12 @@
 # Debian packages: `cpack -G DEB` in a build folder. Each is a component of the install rules; so far
 # inferencectl, of a build with INFERENCE_STATIC_CTL (inferencectl.sh makes it).
 set(doc_dir ${CMAKE_INSTALL_DATADIR}/doc/inferencectl)
-file(STRINGS packaging/debian/changelog newest_version LIMIT_COUNT 1)
+file(STRINGS manifests/packaging/debian/changelog newest_version LIMIT_COUNT 1)
 if(NOT newest_version MATCHES "^inferencectl \\(${PROJECT_VERSION}\\) ")
-  message(FATAL_ERROR "packaging/debian/changelog begins with '${newest_version}', "
+  message(FATAL_ERROR "manifests/packaging/debian/changelog begins with '${newest_version}', "
     "but this is version ${PROJECT_VERSION}")
 endif()
-install(FILES packaging/debian/changelog packaging/debian/copyright
+install(FILES manifests/packaging/debian/changelog manifests/packaging/debian/copyright
   ${CMAKE_BINARY_DIR}/packaging/third-party-notices  # inferencectl.sh writes it
   DESTINATION ${doc_dir} COMPONENT inferencectl)
 

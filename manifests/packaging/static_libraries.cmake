@@ -7,7 +7,7 @@
 # inferencectl.sh looks at the result.
 set(INFERENCE_STATIC_SOURCES "" CACHE PATH "Sources of the installed versions of simdjson and fmt: simdjson/, fmt/")
 if(NOT IS_DIRECTORY "${INFERENCE_STATIC_SOURCES}")
-  message(FATAL_ERROR "INFERENCE_STATIC_CTL needs INFERENCE_STATIC_SOURCES: packaging/inferencectl.sh sets it")
+  message(FATAL_ERROR "INFERENCE_STATIC_CTL needs INFERENCE_STATIC_SOURCES: manifests/packaging/inferencectl.sh sets it")
 endif()
 
 function(inference_archive_of shared out)

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes packages of inferencectl for other machines: everything but glibc (2.36 or later) is linked in.
 #
-#   packaging/inferencectl.sh           a tarball and a Debian package, in build/packages
+#   manifests/packaging/inferencectl.sh           a tarball and a Debian package, in build/packages
 #   --tarball, --deb                    only this one (both: the same as neither)
 #   --out DIR                           put them there
 #   --jobs N                            compile with so many jobs; default: as many as there are cores
@@ -12,7 +12,7 @@
 # would need that system's glibc, and is refused. The same commit gives the same bytes.
 set -euo pipefail
 
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 build=$root/build/static-ctl
 out=$root/build/packages
 jobs=$(nproc)
@@ -138,7 +138,7 @@ make_tarball() {
   mv "$stage/root/usr/share/fish/vendor_completions.d/inferencectl.fish" "$folder/completions/"
   mv "$stage/root/usr/share/doc/inferencectl/third-party-notices" "$folder/"
   cp LICENSE "$folder/"
-  sed "s/@VERSION@/$version/" packaging/tarball-readme >"$folder/README"
+  sed "s/@VERSION@/$version/" manifests/packaging/tarball-readme >"$folder/README"
   reproducible_tar "$stage" "$name" "$out/$name.tar.gz"
   rm -rf "$stage"
   with_checksum "$out/$name.tar.gz"
