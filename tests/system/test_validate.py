@@ -44,6 +44,7 @@ def examples():
     """(name, words) of every bad and good example, and of every set."""
     for folder in sorted((FIXTURES / "codes").iterdir()):
         options = (folder / "options").read_text().split() if (folder / "options").exists() else []
+        options = [folder / word if word == "before.yaml" else word for word in options]
         for name in ("bad", "good"):
             path = folder / name
             yield f"{folder.name}-{name}", [*options, path if path.is_dir() else f"{path}.yaml"]

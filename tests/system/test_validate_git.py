@@ -66,6 +66,26 @@ def test_against_a_commit(tree, words):
     assert [f["file"] for f in json.loads(ran.stdout)["fixed"]] == ["deploy/old.yaml"]
 
 
+def test_against_a_commit_tells_of_fields_that_cannot_be_changed(tree):
+    model = """apiVersion: inference.networking.x-k8s.io/v1alpha2
+kind: InferenceModel
+metadata: {name: chat, namespace: llm}
+spec: {modelName: %s, poolRef: {name: good}}
+"""
+    path = tree / "deploy" / "model.yaml"
+    path.write_text(model % "chat")
+    git(tree, "add", ".")
+    git(tree, "commit", "-qm", "a model")
+    ran = validate(tree, "-f", "deploy/model.yaml", "--against", "git:HEAD")
+    assert ran.returncode == 0, ran.stdout
+    path.write_text(model % "chat-2")
+    ran = validate(tree, "-f", "deploy/model.yaml", "--against", "git:HEAD", "-o", "short")
+    assert ran.returncode == 1
+    assert "deploy/model.yaml:4:19: error: spec.modelName was 'chat' and cannot become 'chat-2'" \
+        in ran.stdout
+    assert validate(tree, "-f", "deploy/model.yaml").returncode == 0
+
+
 def test_against_works_from_a_folder_below_and_for_absolute_paths(tree):
     for folder, path in [(tree / "deploy", "."), (tree / "deploy", "more"),
                          (tree.parent, str(tree / "deploy"))]:

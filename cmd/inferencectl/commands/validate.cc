@@ -164,22 +164,32 @@ Result<Sources> DaemonSources(const Invocation& run) {
   return out;
 }
 
-Result<std::vector<EarlierFinding>> EarlierOf(const Invocation& run, const Wanted& wanted) {
-  if (!wanted.baseline.empty()) return ReadBaseline(wanted.baseline);
-  auto sources = wanted.against == "daemon" ? DaemonSources(run)
-                                            : EarlierSources(wanted.against, wanted.paths);
-  if (!sources) return sources.status();
-  return EarlierFindings(lint::Run(std::move(*sources), wanted.options));
+/// What findings are compared with.
+struct Earlier {
+  std::optional<lint::Verdict> state;  // empty: a baseline, which has findings only
+  std::vector<EarlierFinding> findings;
+};
+
+Result<Earlier> EarlierOf(const Invocation& run, const Wanted& wanted) {
+  Earlier earlier;
+  if (!wanted.baseline.empty()) {
+    auto findings = ReadBaseline(wanted.baseline);
+    if (!findings) return findings.status();
+    earlier.findings = std::move(*findings);
+  } else if (!wanted.against.empty()) {
+    auto sources = wanted.against == "daemon" ? DaemonSources(run)
+                                              : EarlierSources(wanted.against, wanted.paths);
+    if (!sources) return sources.status();
+    earlier.state = lint::Run(std::move(*sources), wanted.options);
+    earlier.findings = EarlierFindings(*earlier.state);
+  }
+  return earlier;
 }
 
 // Compares with the earlier state and leaves out what is not asked for.
-Status Narrow(const Invocation& run, const Wanted& wanted, const Sources& sources,
+Status Narrow(const Wanted& wanted, const Sources& sources, const Earlier& earlier,
               Assessment& assessment) {
-  if (wanted.compares()) {
-    const auto earlier = EarlierOf(run, wanted);
-    if (!earlier) return earlier.status();
-    assessment.Compare(*earlier);
-  }
+  if (wanted.compares()) assessment.Compare(earlier.findings);
   if (!wanted.since.empty()) {
     const auto changed = ChangedSince(sources, wanted.since);
     if (!changed) return changed.status();
@@ -232,8 +242,11 @@ bool Fails(const Wanted& wanted, const Assessment& assessment) {
   return assessment.Count(*LevelNamed(level), only_new) > 0;
 }
 
-Answer Validate(Invocation& run, const Result<Wanted>& wanted) {
+Answer Validate(Invocation& run, Result<Wanted> wanted) {
   if (!wanted) return {ExitCode::kUsage, wanted.status()};
+  const auto earlier = EarlierOf(run, *wanted);
+  if (!earlier) return earlier.status();
+  if (earlier->state) wanted->options.before = &earlier->state->workspace;
   const Sources sources = ReadInputs(wanted->paths, run.world.in);
   const auto verdict = JudgeAndFix(run, *wanted, sources);
   if (!verdict) return {ExitCode::kUnreachable, verdict.status()};
@@ -241,7 +254,7 @@ Answer Validate(Invocation& run, const Result<Wanted>& wanted) {
   assessment.show_suppressed = run.args.Switch("show-suppressed");
   // What makes it fail is always told.
   assessment.show_unchanged = assessment.show_suppressed || !wanted->fail_on.starts_with("new-");
-  if (Status status = Narrow(run, *wanted, sources, assessment); !status.ok()) {
+  if (Status status = Narrow(*wanted, sources, *earlier, assessment); !status.ok()) {
     return status;
   }
   if (Status status = Tell(run, *wanted, assessment); !status.ok()) {
@@ -267,7 +280,7 @@ Answer RunConfigCheck(Invocation& run) {
       wanted->options.levels.emplace(std::string(code), api::Severity::kError);
     }
   }
-  return Validate(run, wanted);
+  return Validate(run, std::move(wanted));
 }
 
 }  // namespace inference::ctl

@@ -147,7 +147,8 @@ std::vector<Ignore> IgnoresOf(const Object& object, api::Diagnostics& out) {
 /// All that is ignored, and what for.
 class Ignores {
  public:
-  Ignores(const Workspace& workspace, api::Diagnostics& complaints) : locator_(workspace) {
+  Ignores(const Workspace& workspace, bool compared, api::Diagnostics& complaints)
+      : locator_(workspace), compared_(compared) {
     for (const SourceFile& file : workspace.files()) {
       auto found = IgnoresOf(file, complaints);
       if (!found.empty()) by_file_.emplace(file.path, std::move(found));
@@ -187,12 +188,13 @@ class Ignores {
     by = &ignore;
   }
 
-  static void ReportUnused(const std::vector<Ignore>& ignores, api::Diagnostics& out) {
+  void ReportUnused(const std::vector<Ignore>& ignores, api::Diagnostics& out) const {
     for (const Ignore& ignore : ignores) {
       const std::string_view where = ignore.object != nullptr ? "in this object"
                                      : ignore.line == 0       ? "in this file"
                                                               : "here";
       for (const std::string_view code : ignore.unused) {
+        if (code == codes::kImmutableField && !compared_) continue;
         Warn(out, codes::kUnusedIgnore, ignore.at,
              fmt::format("there is no {} to be ignored {}", code, where),
              "remove it: it would hide the next one");
@@ -201,15 +203,17 @@ class Ignores {
   }
 
   Locator locator_;
+  const bool compared_;
   std::map<std::string_view, std::vector<Ignore>> by_file_;
   std::map<const Object*, std::vector<Ignore>> by_object_;
 };
 
 }  // namespace
 
-std::vector<Suppressed> TakeIgnored(const Workspace& workspace, api::Diagnostics& findings) {
+std::vector<Suppressed> TakeIgnored(const Workspace& workspace, api::Diagnostics& findings,
+                                    bool compared) {
   api::Diagnostics complaints;
-  Ignores ignores(workspace, complaints);
+  Ignores ignores(workspace, compared, complaints);
   std::vector<Suppressed> suppressed;
   api::Diagnostics kept;
   for (api::Diagnostic& d : findings) {

@@ -26,7 +26,8 @@ struct Suppressed {
 
 /// Moves what the files' comments and annotations ignore from `findings` to the result. Adds a
 /// finding for each without a reason or a code that exists (it ignores nothing then), and for each
-/// that ignored nothing.
-std::vector<Suppressed> TakeIgnored(const Workspace& workspace, api::Diagnostics& findings);
+/// that ignored nothing. `compared`: what takes two states to judge was judged.
+std::vector<Suppressed> TakeIgnored(const Workspace& workspace, api::Diagnostics& findings,
+                                    bool compared);
 
 }  // namespace inference::manifest::lint

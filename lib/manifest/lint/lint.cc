@@ -400,8 +400,9 @@ Verdict Run(std::vector<SourceText> sources, const Options& options) {
                            AvailabilityRules(), MigrationRules()}) {
     for (const Rule rule : rules) rule(workspace, findings);
   }
+  if (options.before != nullptr) CheckUpdate(*options.before, workspace, findings);
   if (options.check_configurations) options.check_configurations(whole.configurations, findings);
-  std::vector<Suppressed> suppressed = TakeIgnored(workspace, findings);
+  std::vector<Suppressed> suppressed = TakeIgnored(workspace, findings, options.before != nullptr);
   SetLevels(options, findings, suppressed);
   SortFindings(workspace.files(), findings);
   return {std::move(workspace), std::move(findings), std::move(suppressed), whole.documents,

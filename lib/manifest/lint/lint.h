@@ -33,6 +33,8 @@ struct Options {
       check_configurations = {};
   /// What findings of a code are instead of their own level; empty: they are not reported. By code.
   std::map<std::string, std::optional<api::Severity>, std::less<>> levels = {};
+  /// An earlier state of the objects, which these are an update of; must outlive the call.
+  const Workspace* before = nullptr;
 };
 
 struct Verdict {
@@ -64,5 +66,8 @@ std::span<const Rule> DrainRules();         // rules_drain.cc: INF0407, INF0410
 std::span<const Rule> PickerConfigRules();  // rules_picker_config.cc: INF05xx
 std::span<const Rule> AvailabilityRules();  // rules_availability.cc: INF07xx
 std::span<const Rule> MigrationRules();     // rules_migration.cc: INF09xx
+
+/// What an API server refuses of making `before` into `after`: INF0118.
+void CheckUpdate(const Workspace& before, const Workspace& after, api::Diagnostics& out);
 
 }  // namespace inference::manifest::lint

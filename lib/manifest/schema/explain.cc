@@ -71,6 +71,7 @@ std::string Facts(const Field& field) {
   if (!field.def.empty()) add("default " + std::string(field.def));
   if (!field.since.empty()) add("since release " + std::string(field.since));
   if (!field.until.empty()) add("until release " + std::string(field.until));
+  if (field.immutable) add("cannot be changed later");
   return out;
 }
 

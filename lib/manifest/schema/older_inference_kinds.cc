@@ -153,14 +153,15 @@ constexpr Field kTargetModelFields1[] = {
 constexpr Field kTargetModel2 = {.fields = kTargetModelFields2};
 constexpr Field kTargetModel1 = {.fields = kTargetModelFields1};
 
-constexpr Field ModelName() {
+constexpr std::string_view kModelNameDoc =
+    "The model's name as clients write it; one object of a pool may have it.";
+constexpr Field ModelName(bool immutable) {
   return {.name = "modelName",
           .type = Type::kString,
           .required = true,
           .max = 256,
-          .doc =
-              "The model's name as clients write it; one object of a pool may have it. It can't "
-              "be changed later."};
+          .doc = kModelNameDoc,
+          .immutable = immutable};
 }
 constexpr Field Criticality() {
   return {.name = "criticality",
@@ -183,9 +184,9 @@ constexpr Field TargetModels(const Field* item) {
           .doc = "What the model becomes, by weight; itself when it is left out.",
           .items = item};
 }
-constexpr Field kModelSpecFields2[] = {ModelName(), Criticality(), ModelPoolRef(),
+constexpr Field kModelSpecFields2[] = {ModelName(true), Criticality(), ModelPoolRef(),
                                        TargetModels(&kTargetModel2)};
-constexpr Field kModelSpecFields1[] = {ModelName(), Criticality(), ModelPoolRef(),
+constexpr Field kModelSpecFields1[] = {ModelName(false), Criticality(), ModelPoolRef(),
                                        TargetModels(&kTargetModel1)};
 constexpr std::string_view kModelSpecDoc = "A model's name, its urgency, and what it stands for.";
 constexpr Field kModelFields2[] = {

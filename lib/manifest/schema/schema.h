@@ -67,6 +67,7 @@ struct Field {
   bool open = false;
   std::string_view since = {};  // release of the Gateway API Inference Extension, "1.4"; empty: all
   std::string_view until = {};  // the last release that had it
+  bool immutable = false;       // an API server refuses an update that changes it
 };
 
 /// Who does something with objects of a kind.

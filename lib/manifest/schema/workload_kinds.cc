@@ -81,7 +81,11 @@ constexpr Field kLabelSelectorFields[] = {
 };
 constexpr Field kWorkloadSpecFields[] = {
     {.name = "replicas", .type = Type::kInteger, .min = 0, .def = "1"},
-    {.name = "selector", .fields = kLabelSelectorFields, .open = true},
+    {.name = "selector",
+     .doc = "The pods that are this object's; their template has to have the labels.",
+     .fields = kLabelSelectorFields,
+     .open = true,
+     .immutable = true},
     {.name = "template", .required = true, .fields = kTemplateFields, .open = true},
 };
 constexpr Field kWorkloadFields[] = {

@@ -45,7 +45,9 @@ Judged Validate(const fs::path& folder, const std::string& name) {
   if (!fs::is_directory(input)) input += ".yaml";
   std::vector<std::string> arguments{"validate", "-o", "json", "-f", input.string()};
   for (const std::string& line : LinesOf(folder / "options")) {
-    for (const std::string_view word : base::SplitTrimmed(line, ' ')) arguments.emplace_back(word);
+    for (const std::string_view word : base::SplitTrimmed(line, ' ')) {
+      arguments.push_back(word == "before.yaml" ? (folder / word).string() : std::string(word));
+    }
   }
   const Outcome outcome = RunWith(arguments);
   INFO(input << "\n" << outcome.err << outcome.out);

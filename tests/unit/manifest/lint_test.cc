@@ -405,6 +405,38 @@ TEST_CASE("what plugins say can be ignored as everything else") {
   CHECK(verdict.suppressed.size() == 1);
 }
 
+TEST_CASE("an update that an API server refuses") {
+  const std::string model = R"(apiVersion: inference.networking.x-k8s.io/v1alpha2
+kind: InferenceModel
+metadata: {name: chat, namespace: llm}
+spec: {modelName: chat, criticality: Critical, poolRef: {name: qwen}}
+)";
+  const std::string renamed = With(model, "modelName: chat", "modelName: chat-2");
+  const auto update = [](const std::string& from, const std::string& to) {
+    const Verdict before = Run({{"old.yaml", from}}, {});
+    Options options;
+    options.before = &before.workspace;
+    const Verdict verdict = Run({{"a.yaml", to}}, options);
+    INFO(All(verdict));
+    std::vector<std::string> out;
+    for (const std::string& place : Places(verdict)) {
+      if (!place.ends_with("INF0901")) out.push_back(place);  // that the kind is an old one
+    }
+    return out;
+  };
+  using Found = std::vector<std::string>;
+  CHECK(update(model, renamed) == Found{"a.yaml:4:19 INF0118"});
+  CHECK(update(model, With(model, "Critical", "Standard")).empty());
+  CHECK(update(model, With(renamed, "name: chat,", "name: chat-2,")).empty());
+  CHECK(update(model, With(renamed, "namespace: llm", "namespace: other")).empty());
+  CHECK(update(model, With(renamed, "v1alpha2", "v1alpha1")).empty());  // its CRD has no such rule
+  const std::string ignored = "# inferencectl:ignore INF0118 - made anew by hand\n";
+  CHECK(update(model, ignored + renamed).empty());
+  CHECK(update(model, ignored + model) == Found{"a.yaml:1:1 INF0010"});
+  // Whether there is one to ignore takes two states.
+  CHECK(Places(Judge({ignored + model})).size() == Places(Judge({model})).size());
+}
+
 TEST_CASE("rules keep away from what is not sound, and the rest is judged all the same") {
   const Verdict verdict = Judge({With(kPool, "targetPorts", "targetPort"), kService,
                                  With(kRewrite, "name: qwen", "name: qwem"), "a: [unclosed\n"});
