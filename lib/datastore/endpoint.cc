@@ -26,20 +26,87 @@ int64_t Endpoint::UnseenPicks() const {
   return std::clamp<int64_t>(in_flight(), 0, unseen);
 }
 
+void Endpoint::SetAdmission(Admission admission, std::string note) {
+  {
+    const std::lock_guard lock(note_mutex_);
+    admission_note_ = std::move(note);
+  }
+  admission_.store(admission, std::memory_order_seq_cst);
+}
+
+std::string Endpoint::admission_note() const {
+  const std::lock_guard lock(note_mutex_);
+  return admission_note_;
+}
+
+void Endpoint::SetWeight(uint32_t permille, std::string note) {
+  {
+    const std::lock_guard lock(note_mutex_);
+    weight_note_ = std::move(note);
+  }
+  weight_.store(std::clamp<uint32_t>(permille, 1, kFullWeight), std::memory_order_relaxed);
+}
+
+std::string Endpoint::weight_note() const {
+  const std::lock_guard lock(note_mutex_);
+  return weight_note_;
+}
+
+Commitment Endpoint::commitment() const {
+  Commitment out;
+  out.arrivals = picks();
+  out.fallbacks = fallbacks_.load(std::memory_order_seq_cst);
+  out.in_flight = in_flight_.load(std::memory_order_seq_cst);
+  return out;
+}
+
 Reservation::Reservation(std::shared_ptr<Endpoint> endpoint) : endpoint_(std::move(endpoint)) {
-  endpoint_->in_flight_.fetch_add(1, std::memory_order_relaxed);
+  endpoint_->in_flight_.fetch_add(1, std::memory_order_seq_cst);
   endpoint_->picks_.fetch_add(1, std::memory_order_relaxed);
 }
 
+Reservation Reservation::Try(const std::shared_ptr<Endpoint>& endpoint) {
+  Reservation out;
+  endpoint->in_flight_.fetch_add(1, std::memory_order_seq_cst);
+  if (endpoint->admission_.load(std::memory_order_seq_cst) == Admission::kClosed) {
+    endpoint->in_flight_.fetch_sub(1, std::memory_order_seq_cst);
+    return out;
+  }
+  endpoint->picks_.fetch_add(1, std::memory_order_relaxed);
+  out.endpoint_ = endpoint;
+  return out;
+}
+
+bool Reservation::TryFallback(const std::shared_ptr<Endpoint>& endpoint) {
+  endpoint->fallbacks_.fetch_add(1, std::memory_order_seq_cst);
+  if (endpoint->admission_.load(std::memory_order_seq_cst) != Admission::kOpen) {
+    endpoint->fallbacks_.fetch_sub(1, std::memory_order_seq_cst);
+    return false;
+  }
+  if (!fallbacks_) fallbacks_ = std::make_unique<Endpoints>();
+  fallbacks_->push_back(endpoint);
+  return true;
+}
+
+void Reservation::EndFallbacks() {
+  if (!fallbacks_) return;
+  for (const std::shared_ptr<Endpoint>& endpoint : *fallbacks_) {
+    endpoint->fallbacks_.fetch_sub(1, std::memory_order_seq_cst);
+  }
+  fallbacks_.reset();
+}
+
 void Reservation::End() {
+  EndFallbacks();
   if (!endpoint_) return;
-  endpoint_->in_flight_.fetch_sub(1, std::memory_order_relaxed);
+  endpoint_->in_flight_.fetch_sub(1, std::memory_order_seq_cst);
   endpoint_.reset();
 }
 
 void Reservation::MoveTo(std::shared_ptr<Endpoint> other) {
-  if (!endpoint_ || !other || other == endpoint_) return;
-  *this = Reservation(std::move(other));
+  if (!endpoint_ || !other) return;
+  if (other != endpoint_) *this = Reservation(std::move(other));
+  EndFallbacks();
 }
 
 }  // namespace inference::datastore

@@ -3,8 +3,10 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "api/kinds.h"
 #include "base/clock.h"
@@ -28,6 +30,22 @@ struct EndpointInfo {
 
 /// "ip:port", IPv6 in brackets.
 std::string JoinHostPort(const std::string& address, int port);
+
+/// May new requests go there? Requests that run there go on, whatever it says.
+enum class Admission : uint8_t {
+  kOpen,
+  kPinned,  // soft drain: only requests that go on with what the endpoint has cached for them
+  kClosed,  // hard drain
+};
+
+/// What we owe an endpoint; see Endpoint::commitment().
+struct Commitment {
+  int64_t in_flight = 0;  // sent there, not ended
+  int64_t fallbacks =
+      0;  // requests that a gateway may still send there: a list has it behind others
+  uint64_t arrivals = 0;  // requests that ever counted as in flight; it never falls
+  int64_t total() const { return in_flight + fallbacks; }
+};
 
 /// One endpoint: constant identity and live state. Shared by all snapshots that hold it, so that
 /// counters survive a reload. Thread-safe.
@@ -53,7 +71,40 @@ class Endpoint {
   /// The scraper: call ScrapeBegins() when a request for a page is sent, keep the mark, and hand it
   /// back when that page is applied.
   uint64_t ScrapeBegins() const { return picks(); }
-  void ScrapeApplied(uint64_t mark) { seen_picks_.store(mark, std::memory_order_relaxed); }
+  /// `begun`: when the page was asked for.
+  void ScrapeApplied(uint64_t mark, base::Time begun) {
+    seen_picks_.store(mark, std::memory_order_relaxed);
+    page_begun_ns_.store(base::ToNanos(begun), std::memory_order_release);
+  }
+  /// When the last applied page was asked for; kNever before the first one. What `metrics` holds is
+  /// from that page or a later one.
+  int64_t page_begun_ns() const { return page_begun_ns_.load(std::memory_order_acquire); }
+
+  // --- admission: written by one thread (the daemon's control thread) ---
+  /// Without ordering, for a first look; Reservation::Try looks again.
+  Admission admission() const { return admission_.load(std::memory_order_relaxed); }
+  /// `note`: for people, e.g. "Draining by alice: kernel upgrade".
+  void SetAdmission(Admission admission, std::string note);
+  std::string admission_note() const;
+
+  /// What is owed there. After SetAdmission(kClosed) by the same thread, a total of 0 is a proof
+  /// that nothing that was picked for the endpoint has still to end or may still come.
+  ///
+  /// Why: Try() first counts and then looks at the admission, SetAdmission() stores it before
+  /// anyone counts, and all four operations are seq_cst, so they stand in one order. If Try's look
+  /// comes before the store, its count does too, and is seen by every reading after the store until
+  /// the request ends. If the look comes after the store, Try gives its count back and the request
+  /// is picked anew, without this endpoint. Fallbacks are read before requests in flight, because a
+  /// request moves from the one to the other in that order (counted there before it is given back
+  /// here), never back. A gateway may still serve a request here that was not sent here: it moves
+  /// in as `arrivals` tells.
+  Commitment commitment() const;
+
+  /// Share of the requests that it would get otherwise, in permille, 1 to kFullWeight.
+  static constexpr uint32_t kFullWeight = 1000;
+  uint32_t weight() const { return weight_.load(std::memory_order_relaxed); }
+  void SetWeight(uint32_t permille, std::string note);
+  std::string weight_note() const;
 
   // --- reachability ---
   bool reachable() const {
@@ -82,33 +133,52 @@ class Endpoint {
   std::atomic<int64_t> in_flight_{0};
   std::atomic<uint64_t> picks_{0};
   std::atomic<uint64_t> seen_picks_{0};
+  std::atomic<int64_t> fallbacks_{0};
+  std::atomic<int64_t> page_begun_ns_{kNever};
   std::atomic<int> failures_{0};
+  std::atomic<uint32_t> weight_{kFullWeight};
+  std::atomic<Admission> admission_{Admission::kOpen};
   std::atomic<const char*> shunned_for_{nullptr};
+  mutable std::mutex note_mutex_;
+  std::string admission_note_;  // guarded by note_mutex_
+  std::string weight_note_;     // guarded by note_mutex_
 };
 
-/// One request in flight on an endpoint; counted from construction until End() or destruction,
-/// exactly once. Movable. Not thread-safe itself; the counters are.
+/// One request in flight on an endpoint, and the endpoints that the gateway may send it to instead;
+/// each counted until End() or destruction, exactly once. Movable. Not thread-safe itself; the
+/// counters are.
 class Reservation {
  public:
   Reservation() = default;
+  /// Counts, whatever the endpoint's admission.
   explicit Reservation(std::shared_ptr<Endpoint> endpoint);
+  /// Counts unless the endpoint is closed: then inactive. See Endpoint::commitment().
+  static Reservation Try(const std::shared_ptr<Endpoint>& endpoint);
   Reservation(Reservation&&) noexcept = default;
   Reservation& operator=(Reservation&& other) noexcept {
     if (this == &other) return *this;
     End();
     endpoint_ = std::move(other.endpoint_);
+    fallbacks_ = std::move(other.fallbacks_);
     return *this;
   }
   ~Reservation() { End(); }
 
   bool active() const { return endpoint_ != nullptr; }
   const std::shared_ptr<Endpoint>& endpoint() const { return endpoint_; }
+  /// The gateway may send the request there instead. False, and nothing is counted, when that
+  /// endpoint takes no new requests. REQUIRES: active.
+  bool TryFallback(const std::shared_ptr<Endpoint>& endpoint);
   void End();
-  /// The gateway served another endpoint than the one picked: move the count there.
+  /// The gateway served `other`: the count goes there, and the fallbacks are none any more.
   void MoveTo(std::shared_ptr<Endpoint> other);
 
  private:
+  using Endpoints = std::vector<std::shared_ptr<Endpoint>>;
+  void EndFallbacks();
+
   std::shared_ptr<Endpoint> endpoint_;
+  std::unique_ptr<Endpoints> fallbacks_;  // null when there are none: the usual case
 };
 
 }  // namespace inference::datastore

@@ -100,7 +100,7 @@ void Session::NoteUpstream(const wire::Message& message) {
     if (http_status_ < 500 && (*served)->failures() > 0) (*served)->RecordSuccess();
     // A gateway that sends no details still sends the endpoint's own answers.
     if (message.code_details.empty()) report.answered = http_status_ < 500;
-    if (reservation_.active() && reservation_.endpoint() != *served) reservation_.MoveTo(*served);
+    reservation_.MoveTo(*served);
   } else if (!host_port.empty() || !reservation_.active()) {
     return;
   }

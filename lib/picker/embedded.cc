@@ -268,12 +268,13 @@ Status Picker::ReportMetrics(std::string_view name, std::string_view page,
   }
   const std::lock_guard lock(impl_->metrics_mutex);
   const uint64_t mark = endpoint->ScrapeBegins();
-  Status status = metrics::Scan(page, *map, base::Clock::Real().Now(), endpoint->metrics).status;
+  const base::Time now = base::Clock::Real().Now();
+  Status status = metrics::Scan(page, *map, now, endpoint->metrics).status;
   if (!status.ok()) {
     endpoint->metrics.page_errors.fetch_add(1, std::memory_order_relaxed);
     return status;
   }
-  endpoint->ScrapeApplied(mark);
+  endpoint->ScrapeApplied(mark, now);
   endpoint->RecordSuccess();
   return status;
 }

@@ -34,6 +34,22 @@ Refusal FromScheduling(scheduling::ScheduleError error) {
   return Refusal::kNoEndpoints;
 }
 
+/// Picks again when the drain of the endpoint began between the look at it and the count. Each turn
+/// needs another drain to begin, so there are few.
+constexpr int kMaxTurns = 16;
+
+// Counts the request where it goes and where the gateway may send it instead. Counts nothing when
+// the first endpoint is drained by now; a fallback that is leaves the list.
+void Reserve(scheduling::Decision& decision, datastore::Reservation& reservation) {
+  reservation = datastore::Reservation::Try(*decision.ranked[0]);
+  if (!reservation.active()) return;
+  size_t kept = 1;
+  for (size_t i = 1; i < decision.n_ranked; ++i) {
+    if (reservation.TryFallback(*decision.ranked[i])) decision.ranked[kept++] = decision.ranked[i];
+  }
+  decision.n_ranked = kept;
+}
+
 }  // namespace
 
 int HttpStatus(Refusal refusal) {
@@ -95,12 +111,19 @@ PickResult Pick(const Runtime& runtime, const PickRequest& request, base::Time n
   if (!resolved.pool) return result;
 
   const PoolRuntime& pool = *resolved.pool;
-  result.refusal = FromScheduling(scheduling::Schedule(
-      *pool.scheduler, *pool.pool, *request.request, request.subset, pool.read,
-      pool.destination_list, now, rng, scratch.scheduling, scratch.decision, explanation));
-  scratch.decision.profile_columns = pool.columns_id;
-  if (!result.picked() || dry_run) return result;
-  result.reservation = datastore::Reservation(*scratch.decision.ranked[0]);
+  for (int turn = 0; turn < kMaxTurns && !result.reservation.active(); ++turn) {
+    if (explanation) explanation->dropped.clear();
+    result.refusal = FromScheduling(scheduling::Schedule(
+        *pool.scheduler, *pool.pool, *request.request, request.subset, pool.read,
+        pool.destination_list, now, rng, scratch.scheduling, scratch.decision, explanation));
+    scratch.decision.profile_columns = pool.columns_id;
+    if (!result.picked() || dry_run) return result;
+    Reserve(scratch.decision, result.reservation);
+  }
+  if (!result.reservation.active()) {
+    result.refusal = Refusal::kNoEndpoints;
+    return result;
+  }
   scheduling::Commit(*pool.scheduler, scratch.scheduling, **scratch.decision.ranked[0]);
   return result;
 }

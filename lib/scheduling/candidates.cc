@@ -63,12 +63,20 @@ Candidate Read(const std::shared_ptr<datastore::Endpoint>& endpoint, uint32_t in
   return candidate;
 }
 
+bool Drawn(const datastore::Endpoint& endpoint, base::Rng& rng) {
+  const uint32_t weight = endpoint.weight();
+  return weight >= datastore::Endpoint::kFullWeight ||
+         rng.Unit() * datastore::Endpoint::kFullWeight < weight;
+}
+
 }  // namespace
 
 void BuildCandidates(const datastore::Pool& pool, const Subset& subset, const ReadOptions& options,
                      base::Time now, Scratch& scratch, Explanation* explanation) {
   scratch.all.clear();
+  scratch.resting.clear();
   scratch.held_back.clear();
+  scratch.any_pinned_only = false;
   if (subset.present) ParseSubset(subset, scratch);
   uint32_t index = 0;
   for (const std::shared_ptr<datastore::Endpoint>& endpoint : pool.endpoints()) {
@@ -78,11 +86,37 @@ void BuildCandidates(const datastore::Pool& pool, const Subset& subset, const Re
         ExplainDrop("subset", *endpoint, "not in the gateway's subset", *explanation);
       continue;
     }
-    const Candidate candidate = Read(endpoint, at, options, now);
+    const datastore::Admission admission = endpoint->admission();
     const bool asleep = ReadFresh(endpoint->metrics.asleep, now, options.stale_after) == 1.0F;
     const bool answers = endpoint->reachable() && !asleep;
-    (answers ? scratch.all : scratch.held_back).push_back(candidate);
+    const bool pinned_only = admission == datastore::Admission::kPinned;
+    if (admission == datastore::Admission::kClosed || (pinned_only && !answers)) {
+      if (explanation) ExplainDrop("drain", *endpoint, endpoint->admission_note(), *explanation);
+      continue;
+    }
+    Candidate candidate = Read(endpoint, at, options, now);
+    candidate.pinned_only = pinned_only;
+    scratch.any_pinned_only |= pinned_only;
+    if (!answers) {
+      scratch.held_back.push_back(candidate);
+    } else if (pinned_only || Drawn(*endpoint, *scratch.context.rng)) {
+      scratch.all.push_back(candidate);
+    } else {
+      scratch.resting.push_back(candidate);
+    }
   }
+}
+
+void DropUnpinned(Scratch& scratch, Explanation* explanation) {
+  const uint32_t blocks = scratch.context.prefix.total_blocks;
+  std::erase_if(scratch.all, [&](const Candidate& candidate) {
+    if (!candidate.pinned_only) return false;
+    if (candidate.prefix_match > 0 && candidate.prefix_match >= blocks - blocks / 2) return false;
+    if (explanation) {
+      ExplainDrop("drain", candidate.get(), candidate.get().admission_note(), *explanation);
+    }
+    return true;
+  });
 }
 
 }  // namespace inference::scheduling

@@ -70,6 +70,13 @@ void ExplainHeldBack(std::span<const Candidate> held_back, Explanation& explanat
   }
 }
 
+void ExplainResting(std::span<const Candidate> resting, Explanation& explanation) {
+  for (const Candidate& candidate : resting) {
+    ExplainDrop("weight", candidate.get(), candidate.get().weight_note() + ": not drawn this time",
+                explanation);
+  }
+}
+
 void ExplainFilter(const Profile::NamedFilter& filter, std::span<const Candidate> before,
                    std::span<const Candidate> after, Explanation& explanation) {
   size_t kept = 0;  // a filter keeps the order

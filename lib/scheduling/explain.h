@@ -13,6 +13,8 @@ namespace inference::scheduling {
 
 void ExplainDrop(std::string_view filter, const datastore::Endpoint& endpoint, std::string reason,
                  Explanation& explanation);
+/// Endpoints that their weight left out of this draw.
+void ExplainResting(std::span<const Candidate> resting, Explanation& explanation);
 /// Endpoints left out because they are unreachable or asleep.
 void ExplainHeldBack(std::span<const Candidate> held_back, Explanation& explanation);
 /// What a filter removed: the candidates of `before` that are not in `after`.

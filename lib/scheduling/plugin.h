@@ -34,6 +34,7 @@ struct Candidate {
   uint32_t in_flight = 0;     // ours
   // Filled by the prefix producer: blocks of this request that the endpoint is believed to hold.
   uint32_t prefix_match = 0;
+  bool pinned_only = false;  // a soft drain: for requests that go on with what it has cached
 
   const datastore::Endpoint& get() const { return **endpoint; }
 };

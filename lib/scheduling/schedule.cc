@@ -97,10 +97,17 @@ bool RunProfile(const Profile& profile, size_t want, Scratch& scratch, Decision&
   return true;
 }
 
-// Producers, then profiles as the handler says. False when the primary profile picked nothing.
-bool RunProfiles(const Scheduler& scheduler, size_t want, Scratch& scratch, Decision& decision) {
+// Producers, then profiles as the handler says. kFilteredOut when the primary profile picked
+// nothing.
+ScheduleError RunProfiles(const Scheduler& scheduler, size_t want, Scratch& scratch,
+                          Decision& decision) {
+  if (scratch.all.empty()) return ScheduleError::kNoEndpoints;
   for (const auto& [name, producer] : scheduler.producers) {
     producer->Produce(scratch.context, scratch.all);
+  }
+  if (scratch.any_pinned_only) {
+    DropUnpinned(scratch, scratch.context.explanation);
+    if (scratch.all.empty()) return ScheduleError::kNoEndpoints;
   }
   const size_t profiles = scheduler.profiles.size();
   scratch.outcomes.assign(profiles, {});
@@ -115,9 +122,9 @@ bool RunProfiles(const Scheduler& scheduler, size_t want, Scratch& scratch, Deci
     }
   }
   const size_t primary = scheduler.handler->Primary(scratch.outcomes);
-  if (!scratch.outcomes[primary].picked) return false;
+  if (!scratch.outcomes[primary].picked) return ScheduleError::kFilteredOut;
   if (profiles > 1) decision = scratch.decisions[primary];
-  return true;
+  return ScheduleError::kNone;
 }
 
 }  // namespace
@@ -139,21 +146,30 @@ ScheduleError Schedule(const Scheduler& scheduler, const datastore::Pool& pool,
   decision.prefix_total = decision.prefix_block_tokens = 0;
 
   BuildCandidates(pool, subset, options, now, scratch, explanation);
-  if (scratch.all.empty() && scratch.held_back.empty()) return ScheduleError::kNoEndpoints;
   want = std::clamp<size_t>(want, 1, kMaxRanked);
-  if (!scratch.all.empty() && RunProfiles(scheduler, want, scratch, decision)) {
-    if (explanation) ExplainHeldBack(scratch.held_back, *explanation);
-    return ScheduleError::kNone;
+  ScheduleError error = RunProfiles(scheduler, want, scratch, decision);
+  if (error == ScheduleError::kNone) {
+    if (explanation) {
+      ExplainResting(scratch.resting, *explanation);
+      ExplainHeldBack(scratch.held_back, *explanation);
+    }
+    return error;
   }
-  // Nothing that answers may be picked: an endpoint that may be back is better than a refusal.
-  if (scratch.held_back.empty()) return ScheduleError::kFilteredOut;
-  scratch.all.swap(scratch.held_back);
-  if (!RunProfiles(scheduler, want, scratch, decision)) return ScheduleError::kFilteredOut;
-  decision.only_unreachable = true;
-  if (explanation) {
-    explanation->notes.push_back("only endpoints that are unreachable or asleep are left");
+  // Whoever was left out of the draw, then whoever may be back soon: better than a refusal.
+  for (std::vector<Candidate>* const spare : {&scratch.resting, &scratch.held_back}) {
+    scratch.all.swap(*spare);
+    const ScheduleError again = RunProfiles(scheduler, want, scratch, decision);
+    if (again == ScheduleError::kFilteredOut) error = again;
+    if (again != ScheduleError::kNone) continue;
+    decision.only_unreachable = spare == &scratch.held_back;
+    if (explanation && decision.only_unreachable) {
+      explanation->notes.push_back("only endpoints that are unreachable or asleep are left");
+    } else if (explanation) {
+      ExplainHeldBack(scratch.held_back, *explanation);
+    }
+    return again;
   }
-  return ScheduleError::kNone;
+  return error;
 }
 
 void Commit(const Scheduler& scheduler, const Scratch& scratch, const datastore::Endpoint& picked) {

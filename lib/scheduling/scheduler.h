@@ -69,7 +69,9 @@ struct ReadOptions {
 struct Scratch {
   PickContext context;
   std::vector<Candidate> all, candidates;
+  std::vector<Candidate> resting;    // not drawn by their weight: taken when `all` gives nothing
   std::vector<Candidate> held_back;  // unreachable or asleep: taken when nothing else is left
+  bool any_pinned_only = false;      // among `all`
   std::vector<std::string_view> subset_host_ports, subset_ips;  // sorted
   std::vector<float> scores;                                    // scorer-major
   std::vector<double> totals;
@@ -87,7 +89,7 @@ struct Subset {
 
 enum class ScheduleError : uint8_t {
   kNone,
-  kNoEndpoints,  // the pool, or the subset of it, is empty: 503
+  kNoEndpoints,  // the pool, or the subset of it, is empty or drained: 503
   kFilteredOut,  // filters dropped all: 429, rejected-saturated
 };
 

@@ -230,7 +230,7 @@ void Reactor::ReadPage(Job& job, base::Time now) {
 
 void Reactor::Succeed(Job& job, base::Time now, uint32_t bad_series) {
   datastore::Endpoint& endpoint = *job.target.endpoint;
-  endpoint.ScrapeApplied(job.mark);
+  endpoint.ScrapeApplied(job.mark, job.started);
   if (endpoint.RecordSuccess()) {
     spdlog::info("endpoint {} ({}) answers again", endpoint.info().name, endpoint.info().host_port);
   }

@@ -1,5 +1,6 @@
 #include "datastore/endpoint.h"
 
+#include <atomic>
 #include <catch2/catch.hpp>
 #include <thread>
 #include <vector>
@@ -66,15 +67,100 @@ TEST_CASE("unseen picks are those since the scrape began, still in flight") {
   CHECK(endpoint->UnseenPicks() == 1);
   const uint64_t mark = endpoint->ScrapeBegins();
   Reservation during(endpoint);
-  endpoint->ScrapeApplied(mark);
+  endpoint->ScrapeApplied(mark, base::Time{});
   CHECK(endpoint->UnseenPicks() == 1);  // the page knows of the first only
   Reservation after(endpoint);
   CHECK(endpoint->UnseenPicks() == 2);
   before.End();
   during.End();
   CHECK(endpoint->UnseenPicks() == 1);  // no more than are in flight
-  endpoint->ScrapeApplied(endpoint->ScrapeBegins());
+  endpoint->ScrapeApplied(endpoint->ScrapeBegins(), base::Time{});
   CHECK(endpoint->UnseenPicks() == 0);
+}
+
+TEST_CASE("a closed endpoint takes no pick and is no fallback") {
+  const auto open = Make(), closed = Make();
+  closed->SetAdmission(Admission::kClosed, "Draining by alice");
+  CHECK(closed->admission_note() == "Draining by alice");
+  CHECK_FALSE(Reservation::Try(closed).active());
+  CHECK(closed->commitment().total() == 0);
+  CHECK(closed->commitment().arrivals == 0);
+  Reservation reservation = Reservation::Try(open);
+  REQUIRE(reservation.active());
+  CHECK_FALSE(reservation.TryFallback(closed));
+  CHECK(closed->commitment().total() == 0);
+  closed->SetAdmission(Admission::kPinned, "");
+  CHECK(Reservation::Try(closed).active());
+  CHECK_FALSE(reservation.TryFallback(closed));  // pinned requests are sent, not spilled
+}
+
+TEST_CASE("a fallback is owed until it is known who served, or the request ends") {
+  const auto a = Make(), b = Make(), c = Make();
+  Reservation reservation(a);
+  REQUIRE(reservation.TryFallback(b));
+  REQUIRE(reservation.TryFallback(c));
+  CHECK(b->commitment().fallbacks == 1);
+  CHECK(b->commitment().total() == 1);
+  Reservation moved(std::move(reservation));
+  moved.MoveTo(b);
+  CHECK(a->commitment().total() == 0);
+  CHECK(b->commitment().fallbacks == 0);
+  CHECK(b->commitment().in_flight == 1);
+  CHECK(c->commitment().total() == 0);
+  Reservation served_first(a);
+  REQUIRE(served_first.TryFallback(b));
+  served_first.MoveTo(a);  // as picked
+  CHECK(b->commitment().fallbacks == 0);
+  Reservation ended(a);
+  REQUIRE(ended.TryFallback(c));
+  ended.End();
+  CHECK(c->commitment().total() == 0);
+}
+
+TEST_CASE("a weight stays within its bounds") {
+  const auto endpoint = Make();
+  CHECK(endpoint->weight() == Endpoint::kFullWeight);
+  endpoint->SetWeight(0, "warming");
+  CHECK(endpoint->weight() == 1);
+  CHECK(endpoint->weight_note() == "warming");
+  endpoint->SetWeight(5000, "");
+  CHECK(endpoint->weight() == Endpoint::kFullWeight);
+}
+
+// What Endpoint::commitment() promises: once a closed endpoint owes nothing, nothing runs there and
+// nothing comes. Each thread tells what it runs only between its pick and its end.
+TEST_CASE("a closed endpoint that owes nothing runs nothing, with many threads") {
+  for (int round = 0; round < 200; ++round) {
+    const auto endpoint = Make(), other = Make();
+    std::atomic<int> running{0};
+    std::atomic<bool> stop{false};
+    std::vector<std::thread> threads;
+    for (int t = 0; t < 3; ++t) {
+      threads.emplace_back([&, t] {
+        while (!stop.load()) {
+          if (endpoint->admission() == Admission::kClosed) continue;
+          Reservation reservation = Reservation::Try(t == 0 ? other : endpoint);
+          if (!reservation.active()) continue;
+          if (t == 0) {
+            if (!reservation.TryFallback(endpoint)) continue;
+            running.fetch_add(1);
+            reservation.MoveTo(endpoint);
+          } else {
+            running.fetch_add(1);
+          }
+          running.fetch_sub(1);
+        }
+      });
+    }
+    while (endpoint->picks() == 0) std::this_thread::yield();
+    endpoint->SetAdmission(Admission::kClosed, "");
+    while (endpoint->commitment().total() != 0) std::this_thread::yield();
+    bool ran = false;
+    for (int look = 0; look < 100; ++look) ran = ran || running.load() != 0;
+    stop = true;
+    for (std::thread& thread : threads) thread.join();
+    REQUIRE_FALSE(ran);
+  }
 }
 
 TEST_CASE("two failures in a row make an endpoint unreachable, any success ends it") {

@@ -1,5 +1,6 @@
 #include "picker/pick.h"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 
 #include "picker/decision_record.h"
@@ -139,6 +140,63 @@ TEST_CASE("no more than destination_list endpoints are ranked") {
   const Runtime runtime(1, {pool}, {});
   asker.Ask(runtime);
   CHECK(asker.scratch.decision.n_ranked == 3);
+}
+
+// Closes an endpoint when it scores, as a drain that begins in the middle of a pick.
+struct Closer final : scheduling::Scorer {
+  explicit Closer(size_t which) : which(which) {}
+  void Score(const scheduling::PickContext&, std::span<const scheduling::Candidate> candidates,
+             std::span<float> scores) const override {
+    std::fill(scores.begin(), scores.end(), 0.0F);
+    for (size_t i = 0; i < candidates.size(); ++i) {
+      if (candidates[i].index == 0) scores[i] = 1;
+      if (candidates[i].index != which) continue;
+      (*candidates[i].endpoint)->SetAdmission(datastore::Admission::kClosed, "");
+    }
+  }
+  const size_t which;
+};
+
+PoolRuntime WithCloser(PoolRuntime pool, size_t which) {
+  auto scheduler = std::make_shared<scheduling::Scheduler>(*pool.scheduler);
+  scheduler->profiles[0].scorers = {{"closer", 1, std::make_shared<Closer>(which)}};
+  pool.scheduler = scheduler;
+  return pool;
+}
+
+TEST_CASE("a drain that begins during a pick sends it elsewhere") {
+  Asker asker;
+  PoolRuntime pool = MakePool("llm", "a", 2);
+  const Runtime runtime(1, {WithCloser(pool, 0)}, {});
+  const PickResult result = asker.Ask(runtime);
+  REQUIRE(result.picked());
+  CHECK(result.reservation.endpoint() == pool.pool->endpoints()[1]);
+  CHECK(pool.pool->endpoints()[0]->commitment().total() == 0);
+}
+
+TEST_CASE("a drain that begins during a pick leaves nothing to pick") {
+  Asker asker;
+  PoolRuntime pool = MakePool("llm", "a", 1);
+  const Runtime runtime(1, {WithCloser(pool, 0)}, {});
+  const PickResult result = asker.Ask(runtime);
+  CHECK(result.refusal == Refusal::kNoEndpoints);
+  CHECK_FALSE(result.reservation.active());
+  CHECK(pool.pool->endpoints()[0]->commitment().total() == 0);
+}
+
+TEST_CASE("fallbacks are owed, and those that are drained leave the list") {
+  Asker asker;
+  PoolRuntime pool = MakePool("llm", "a", 3);
+  pool.destination_list = 3;
+  const Runtime runtime(1, {WithCloser(pool, 1)}, {});
+  PickResult result = asker.Ask(runtime);
+  REQUIRE(result.picked());
+  REQUIRE(asker.scratch.decision.n_ranked == 2);
+  CHECK(*asker.scratch.decision.ranked[1] == pool.pool->endpoints()[2]);
+  CHECK(pool.pool->endpoints()[1]->commitment().total() == 0);
+  CHECK(pool.pool->endpoints()[2]->commitment().fallbacks == 1);
+  result.reservation.End();
+  CHECK(pool.pool->endpoints()[2]->commitment().total() == 0);
 }
 
 TEST_CASE("columns have one id, whoever asks") {

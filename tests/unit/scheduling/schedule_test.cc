@@ -285,5 +285,98 @@ TEST_CASE("asking why does not change the decision") {
   }
 }
 
+TEST_CASE("a drained endpoint is no candidate, and never what is left") {
+  Bench bench(QueueOnly());
+  Fleet fleet(3);
+  for (size_t i = 0; i < 3; ++i) fleet.Report(i, static_cast<double>(i), -1, -1);
+  const auto pool = fleet.pool();
+  fleet[0].SetAdmission(datastore::Admission::kClosed, "Draining by alice: kernel upgrade");
+  Explanation why;
+  REQUIRE(bench.Run(pool, 3, &why) == ScheduleError::kNone);
+  CHECK(bench.decision.n_ranked == 2);
+  CHECK((*bench.decision.ranked[0])->info().name == "e2");
+  REQUIRE(why.dropped.size() == 1);
+  CHECK(why.dropped[0].filter == "drain");
+  CHECK(why.dropped[0].endpoint == "e1");
+  CHECK(why.dropped[0].reason == "Draining by alice: kernel upgrade");
+
+  // Neither when the others don't answer ...
+  for (size_t i = 1; i < 3; ++i) {
+    fleet[i].RecordFailure();
+    fleet[i].RecordFailure();
+  }
+  REQUIRE(bench.Run(pool, 3) == ScheduleError::kNone);
+  CHECK(bench.decision.only_unreachable);
+  CHECK(bench.decision.n_ranked == 2);
+  // ... nor when it doesn't itself, nor when the gateway allows no other.
+  fleet[0].RecordFailure();
+  fleet[0].RecordFailure();
+  fleet[1].SetAdmission(datastore::Admission::kClosed, "");
+  fleet[2].SetAdmission(datastore::Admission::kClosed, "");
+  CHECK(bench.Run(pool) == ScheduleError::kNoEndpoints);
+  fleet[2].SetAdmission(datastore::Admission::kOpen, "");
+  const std::vector<std::string_view> entries{"10.0.0.1:8000"};
+  bench.subset = {true, entries};
+  CHECK(bench.Run(pool) == ScheduleError::kNoEndpoints);
+}
+
+TEST_CASE("a soft drain keeps requests that go on with what the endpoint has cached") {
+  Bench bench(Config({{Plugin("prefix-cache-scorer"), 1}}));
+  Fleet fleet(2);
+  const auto pool = fleet.pool();
+  std::string prompt(4000, 'x');
+  for (size_t i = 0; i < prompt.size(); ++i) prompt[i] = static_cast<char>('a' + i * 7 % 26);
+  bench.Prompt(prompt);
+  REQUIRE(bench.Run(pool) == ScheduleError::kNone);
+  Commit(*bench.scheduler, bench.scratch, fleet[0]);
+  fleet[0].SetAdmission(datastore::Admission::kPinned, "Draining by alice");
+  CHECK(bench.Pick(pool) == "10.0.0.1:8000");
+  // A third of it is known: not enough to stay.
+  const std::string third = prompt.substr(0, prompt.size() / 3) + std::string(3000, 'z');
+  bench.Prompt(third);
+  Explanation why;
+  REQUIRE(bench.Run(pool, 1, &why) == ScheduleError::kNone);
+  CHECK((*bench.decision.ranked[0])->info().name == "e2");
+  REQUIRE_FALSE(why.dropped.empty());
+  CHECK(why.dropped[0].filter == "drain");
+  // Nobody else is there: still no place for it.
+  fleet[1].SetAdmission(datastore::Admission::kClosed, "");
+  CHECK(bench.Run(pool) == ScheduleError::kNoEndpoints);
+  bench.Prompt(prompt);
+  CHECK(bench.Pick(pool) == "10.0.0.1:8000");
+}
+
+TEST_CASE("a weight is the share of what an endpoint would get otherwise, whatever the picker") {
+  for (const char* picker : {"max-score-picker", "random-picker", "weighted-random-picker"}) {
+    CAPTURE(picker);
+    Bench bench(Config({{Plugin("queue-scorer"), 1}, {Plugin(picker), kNoWeight}}));
+    Fleet fleet(2);
+    fleet.Report(0, 0, -1, -1);
+    fleet.Report(1, 0, -1, -1);
+    const auto pool = fleet.pool();
+    fleet[0].SetWeight(200, "warming");
+    int first = 0;
+    constexpr int kPicks = 20000;
+    for (int i = 0; i < kPicks; ++i) first += bench.Pick(pool) == "10.0.0.1:8000" ? 1 : 0;
+    // Half of the fifth; five sigma of a binomial are 212.
+    CHECK(first == Approx(kPicks / 10).margin(212));
+  }
+}
+
+TEST_CASE("an endpoint that its weight left out is taken when nothing else is left") {
+  Bench bench(QueueOnly());
+  Fleet fleet(2);
+  const auto pool = fleet.pool();
+  fleet[0].SetWeight(1, "weight 0.1 %");
+  fleet[1].SetAdmission(datastore::Admission::kClosed, "");
+  for (int i = 0; i < 50; ++i) REQUIRE(bench.Pick(pool) == "10.0.0.1:8000");
+  CHECK_FALSE(bench.decision.only_unreachable);
+  fleet[1].SetAdmission(datastore::Admission::kOpen, "");
+  Explanation why;
+  REQUIRE(bench.Run(pool, 1, &why) == ScheduleError::kNone);
+  REQUIRE(why.dropped.size() == 1);
+  CHECK(why.dropped[0].reason == "weight 0.1 %: not drawn this time");
+}
+
 }  // namespace
 }  // namespace inference::scheduling
