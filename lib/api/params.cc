@@ -80,10 +80,12 @@ void ReportUnknown(const PluginInfo& info, const Value::Member& member, Diagnost
     list += (list.empty() ? "" : ", ") + std::string(spec.name);
   }
   const std::string_view meant = base::ClosestMatch(member.key, names);
-  std::string note = !meant.empty() ? fmt::format("did you mean '{}'?", meant)
-                     : names.empty()
-                         ? "it takes no parameters in this build: " + std::string(info.doc)
-                         : "it takes " + list;
+  std::string note =
+      !meant.empty() ? fmt::format("did you mean '{}'?", meant)
+      : names.empty()
+          ? (info.available ? "it takes no parameters in this build: " + std::string(info.doc)
+                            : "it takes no parameters")
+          : "it takes " + list;
   out.push_back({Severity::kError, std::string(codes::kUnknownParameter), member.key_origin,
                  fmt::format("plugin type '{}' has no parameter '{}'", info.type,
                              base::Printable(member.key, 60)),

@@ -3,6 +3,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -56,6 +57,9 @@ struct PluginInfo {
 /// All known plugin types, sorted by type. Constant data; thread-safe.
 std::span<const PluginInfo> PluginCatalogue();
 const PluginInfo* FindPlugin(std::string_view type);
+/// What a plugin of the reference picker takes that is not in this build: names and types, so that
+/// its configuration can be checked. Empty: this build doesn't know.
+std::optional<std::span<const ParamSpec>> ReferenceParams(std::string_view type);
 
 /// Reads `parameters` by a plugin's table: unknown names, wrong types and values out of range
 /// become diagnostics with their positions. The getters return the written value or the default.

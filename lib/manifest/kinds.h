@@ -7,6 +7,7 @@
 
 #include "api/kinds.h"
 #include "manifest/fields.h"
+#include "manifest/reader.h"
 
 // One function per kind: a document to its api value. Each reports everything that is wrong and
 // returns what it could read; the caller looks at the diagnostics.
@@ -33,6 +34,9 @@ std::vector<api::Field<int>> ReadPorts(const std::vector<Node>& items, const std
 
 api::InferencePool ReadInferencePool(const Node& document, api::Diagnostics& out);
 api::EndpointSet ReadEndpointSet(const Node& document, api::Diagnostics& out);
+/// REQUIRES: apiVersion and kind of the document are those of an EndpointPickerConfig.
+api::EndpointPickerConfig ReadEndpointPickerConfig(const Node& document, PickerUse use,
+                                                   api::Diagnostics& out);
 
 /// Overlays what is written on `scrape`.
 void ReadScrape(const Node& node, const std::string& path, api::ScrapeConfig& scrape,

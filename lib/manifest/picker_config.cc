@@ -396,6 +396,19 @@ class PickerConfigReader {
 
 }  // namespace
 
+api::EndpointPickerConfig ReadEndpointPickerConfig(const Node& document, PickerUse use,
+                                                   api::Diagnostics& out) {
+  const size_t before = out.size();
+  api::EndpointPickerConfig config = PickerConfigReader(document, out).Read();
+  if (use == PickerUse::kThisBuild) return config;
+  for (size_t i = before; i < out.size(); ++i) {
+    if (out[i].code != codes::kFieldNotActedOn) continue;
+    out[i].severity = api::Severity::kInfo;
+    out[i].note = "inferenced refuses the configuration: " + out[i].note;
+  }
+  return config;
+}
+
 std::optional<api::EndpointPickerConfig> ReadPickerConfig(const std::string& path,
                                                           std::string_view text,
                                                           api::Diagnostics& diagnostics,
@@ -404,14 +417,7 @@ std::optional<api::EndpointPickerConfig> ReadPickerConfig(const std::string& pat
       path, text,
       {{"llm-d.ai/v1alpha1", "inference.networking.x-k8s.io/v1alpha1"}, "EndpointPickerConfig"},
       limits, diagnostics, [&](const Node& document, api::Diagnostics& out) {
-        api::EndpointPickerConfig config = PickerConfigReader(document, out).Read();
-        if (use == PickerUse::kThisBuild) return config;
-        for (api::Diagnostic& d : out) {
-          if (d.code != codes::kFieldNotActedOn) continue;
-          d.severity = api::Severity::kInfo;
-          d.note = "inferenced refuses the configuration: " + d.note;
-        }
-        return config;
+        return ReadEndpointPickerConfig(document, use, out);
       });
 }
 

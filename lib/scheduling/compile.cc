@@ -128,13 +128,31 @@ class Compiler {
                    meant.empty() ? "" : "did you mean " + Quoted(meant) + "?");
     }
     if (!info->available) {
+      const bool checked = CheckAsReference(*info, spec);
       return Error(api::codes::kPluginNotAvailable, origin,
-                   "plugin type " + Quoted(spec.type) + " is not in this build",
+                   "plugin type " + Quoted(spec.type) + " is not in this build" +
+                       (checked ? "" : ", and its parameters are not known to it"),
                    "remove it and every reference to it");
     }
     if (RefuseParameters(*info, spec) || !api::Params(*info, spec, out_).ok()) return;
     Report(api::Severity::kInfo, api::codes::kPluginWithoutEffect, origin,
            "plugin type " + Quoted(spec.type) + " changes nothing here", std::string(info->doc));
+  }
+
+  // Parameters of a plugin that only the reference picker has. Warnings: that one may have learnt
+  // more since. False when nothing can be said about them.
+  bool CheckAsReference(const api::PluginInfo& info, const api::PluginSpec& spec) {
+    const auto params = api::ReferenceParams(info.type);
+    if (!params) return spec.parameters.is_null();
+    api::PluginInfo there = info;
+    there.params = *params;
+    api::Diagnostics found;
+    const api::Params checked(there, spec, found);
+    for (api::Diagnostic& d : found) {
+      d.severity = api::Severity::kWarning;
+      out_.push_back(std::move(d));
+    }
+    return true;
   }
 
   // Parameters of what is done elsewhere. True when there are any that no table of ours knows.

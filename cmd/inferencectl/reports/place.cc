@@ -36,7 +36,8 @@ Place Places::Find(const api::Diagnostic& d) {
     place.pointer = where->Pointer();
     place.object = where->object;
     // From the object: in a List it may change its place.
-    identity += "\n" + where->Pointer(where->depth) + "\n" + ValueAt(*where);
+    identity +=
+        "\n" + where->Pointer(where->depth) + "\n" + (where->within ? d.message : ValueAt(*where));
   }
   // Without an object the file stands for it.
   identity += "\n" + (place.object != nullptr ? place.object->Title()

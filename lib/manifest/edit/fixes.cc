@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <map>
 #include <optional>
 #include <span>
@@ -106,15 +107,24 @@ Fix UnknownField(const Spot& spot) {
   return fix;
 }
 
-Fix UnknownParameter(const Spot& spot) {
+// The plugin that the value is a parameter of; null when it is none.
+const api::PluginInfo* PluginAround(const Spot& spot) {
   const Path& path = spot.where.path;
-  if (!spot.where.key || spot.parent == nullptr || path.size() < 4) return {};
+  if (spot.parent == nullptr || path.size() < 4) return nullptr;
   const Node* plugin = NodeAt(spot.where.file->documents, Path(path.begin(), path.end() - 2));
-  const api::PluginInfo* info =
-      plugin == nullptr ? nullptr : api::FindPlugin(TextAt(*plugin, "type"));
-  if (info == nullptr) return {};
+  const bool parameters = plugin != nullptr && At(*plugin, "parameters") == spot.parent;
+  return parameters ? api::FindPlugin(TextAt(*plugin, "type")) : nullptr;
+}
+
+std::span<const api::ParamSpec> ParamsOf(const api::PluginInfo& info) {
+  return info.available ? info.params : api::ReferenceParams(info.type).value_or(info.params);
+}
+
+Fix UnknownParameter(const Spot& spot) {
+  const api::PluginInfo* info = PluginAround(spot);
+  if (!spot.where.key || info == nullptr) return {};
   std::vector<std::string_view> names;
-  for (const api::ParamSpec& param : info->params) {
+  for (const api::ParamSpec& param : ParamsOf(*info)) {
     if (At(*spot.parent, param.name) == nullptr) names.push_back(param.name);
   }
   return FromMeant(MeantBy(spot.key, names), [&](auto name) { return Rename(spot, name); });
@@ -203,6 +213,54 @@ Fix WrongType(const Spot& spot) {
   return {};
 }
 
+// What a field takes that a plain value stands in: of its kind, or of a plugin.
+schema::Type WantedAt(const Spot& spot) {
+  if (spot.text_map || spot.key == "name") return schema::Type::kString;
+  if (spot.field != nullptr) return spot.field->type;
+  const api::PluginInfo* info = PluginAround(spot);
+  if (info == nullptr) return schema::Type::kAny;
+  for (const api::ParamSpec& param : ParamsOf(*info)) {
+    if (param.name != spot.key) continue;
+    if (param.type == api::ParamType::kBool) return schema::Type::kBool;
+    if (param.type == api::ParamType::kString) return schema::Type::kString;
+    if (param.type == api::ParamType::kInt) return schema::Type::kInteger;
+    if (param.type == api::ParamType::kNumber) return schema::Type::kNumber;
+  }
+  return schema::Type::kAny;
+}
+
+// 0x1f, 0o17 and 0b11 as every reader takes them that takes them as numbers; empty: 010, which is
+// eight or ten, and what is no such number.
+std::string DecimalOf(std::string_view text) {
+  const int base = text.starts_with("0x")   ? 16
+                   : text.starts_with("0o") ? 8
+                   : text.starts_with("0b") ? 2
+                                            : 0;
+  if (base == 0) return {};
+  text.remove_prefix(2);
+  int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
+  return error == std::errc() && end == text.data() + text.size() ? std::to_string(value) : "";
+}
+
+// yes, 0x1f: what the field wants says what was meant.
+Fix AmbiguousScalar(const Spot& spot) {
+  if (spot.node.kind != Node::Kind::kScalar || spot.where.key) return {};
+  const schema::Type wanted = WantedAt(spot);
+  std::string meant;
+  if (wanted == schema::Type::kString) {
+    return {"put it in quotes", {}, {{What::kSetString, spot.where.path, spot.node.text}}};
+  }
+  if (wanted == schema::Type::kBool) {
+    const std::string word = base::ToLower(spot.node.text);
+    meant = word == "yes" || word == "on" ? "true" : word == "no" || word == "off" ? "false" : "";
+  } else if (wanted == schema::Type::kInteger || wanted == schema::Type::kNumber) {
+    meant = DecimalOf(spot.node.text);
+  }
+  if (meant.empty()) return {};
+  return {fmt::format("write {}", meant), {}, {{What::kSetPlain, spot.where.path, meant}}};
+}
+
 Fix UnknownKind(const Spot& spot) {
   if (spot.key != "kind" || spot.root == nullptr) return {};
   std::vector<std::string_view> kinds;
@@ -276,7 +334,7 @@ constexpr Row kRows[] = {
     {codes::kUnknownField, &UnknownField, false},
     {codes::kUnknownKind, &UnknownKind, false},
     {codes::kWrongType, &WrongType, true},
-    {codes::kAmbiguousScalar, &WrongType, false},
+    {codes::kAmbiguousScalar, &AmbiguousScalar, false},
     {codes::kBadValue, &BadValue, false},
     {codes::kDuplicateItem, &DuplicateItem, false},
     {codes::kTargetPorts, &DuplicateItem, false},
@@ -339,7 +397,7 @@ Fix Fixer::For(const api::Diagnostic& finding) {
                                  [&](const Row& r) { return r.code == finding.code; });
   if (row == std::end(kRows)) return {};
   const auto where = locator_.Find(finding.origin);
-  if (!where) return {};
+  if (!where || where->within) return {};
   const Spot spot = SpotOf(workspace_, *where);
   Fix fix = row->make(spot);
   if (!fix.safe()) {

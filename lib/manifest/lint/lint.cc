@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "manifest/fields.h"
 #include "manifest/kinds.h"
+#include "manifest/lint/embedded.h"
 #include "manifest/schema/check.h"
 
 namespace inference::manifest::lint {
@@ -32,7 +33,7 @@ struct FileResult {
   std::vector<TypeMeta> others;  // of our kinds, but nothing that inferenced acts on
   ManifestSet set;
   std::optional<api::DaemonConfig> daemon;
-  std::optional<api::EndpointPickerConfig> picker;
+  std::vector<api::EndpointPickerConfig> pickers;
   api::Diagnostics found;
   size_t documents = 0;
 };
@@ -109,8 +110,9 @@ class FileReader {
     if (kind == "DaemonConfig") {
       result_.daemon = ReadDaemonConfig(file.path, file.text, result_.found, options_.limits);
     } else if (kind == "EndpointPickerConfig") {
-      result_.picker = ReadPickerConfig(file.path, file.text, result_.found, options_.limits,
-                                        PickerUse::kAnyPicker);
+      auto picker = ReadPickerConfig(file.path, file.text, result_.found, options_.limits,
+                                     PickerUse::kAnyPicker);
+      if (picker) result_.pickers.push_back(std::move(*picker));
     } else {
       return false;
     }
@@ -138,7 +140,7 @@ class FileReader {
   void CheckAlone() {
     const auto& documents = result_.file.documents;
     for (const Object& object : result_.objects) {
-      if (documents.size() == 1 || object.kind->has_metadata ||
+      if (documents.size() == 1 || object.embedded || object.kind->has_metadata ||
           object.kind->use != schema::Use::kFile) {
         continue;
       }
@@ -182,6 +184,43 @@ class FileReader {
       result_.others.push_back(type);
     }
     AddObject(document, *kind, index, before);
+    if (kind->kind == "ConfigMap") ReadTexts(document, index);
+  }
+
+  // Charts of the reference picker ship its configuration as a text in a ConfigMap.
+  void ReadTexts(const Node& config_map, int index) {
+    const Node* data = At(config_map, "data");
+    if (data == nullptr) return;
+    for (const NodeMember& member : data->members) {
+      if (!MayHoldConfiguration(member.value)) continue;
+      std::vector<Node> documents =
+          ParseEmbedded(result_.file, member.value, result_.found, options_.limits);
+      for (Node& document : documents) {
+        if (TextAt(document, "apiVersion").empty() || TextAt(document, "kind").empty()) continue;
+        result_.file.embedded.push_back(std::move(document));
+        ReadEmbedded(result_.file.embedded.back(), documents.size(), index);
+      }
+    }
+  }
+
+  void ReadEmbedded(const Node& document, size_t documents, int index) {
+    const size_t before = result_.found.size();
+    const TypeMeta type = ReadTypeMeta(document, result_.found);
+    const schema::Kind* kind = schema::FindKind(type.api_version, type.kind);
+    if (kind == nullptr) return ReportUnknownKind(type, result_.found);
+    if (kind->kind != "EndpointPickerConfig") return;
+    if (documents > 1) {
+      Report(result_.found, codes::kWrongDocumentCount, document.at,
+             fmt::format("a text with EndpointPickerConfig holds nothing else, this one has {} "
+                         "documents",
+                         documents));
+    }
+    api::EndpointPickerConfig config =
+        ReadEndpointPickerConfig(document, PickerUse::kAnyPicker, result_.found);
+    CheckWhatIsPassedOver(document, *kind, before);
+    AddObject(document, *kind, index, before);
+    result_.objects.back().embedded = true;
+    if (result_.objects.back().sound) result_.pickers.push_back(std::move(config));
   }
 
   // `before`: the findings that were there before the object was checked.
@@ -351,7 +390,7 @@ Whole Join(std::vector<FileResult> results) {
     MoveBehind(result.set.pools, whole.set.pools);
     MoveBehind(result.set.endpoint_sets, whole.set.endpoint_sets);
     if (result.daemon) whole.configurations.daemons.push_back(std::move(*result.daemon));
-    if (result.picker) whole.configurations.pickers.push_back(std::move(*result.picker));
+    MoveBehind(result.pickers, whole.configurations.pickers);
     MoveBehind(result.others, whole.others);
     MoveBehind(result.found, whole.findings);
   }

@@ -48,7 +48,9 @@ std::string Location::Pointer(size_t from) const {
 Locator::Locator(const Workspace& workspace) : workspace_(workspace) {
   const auto& files = workspace.files();
   for (size_t i = 0; i < files.size(); ++i) by_path_.emplace(files[i].path, i);
-  for (const Object& object : workspace.objects()) objects_[object.file].push_back(&object);
+  for (const Object& object : workspace.objects()) {
+    if (!object.embedded) objects_[object.file].push_back(&object);
+  }
 }
 
 void Locator::Index(const Node& node, int parent, size_t index, File& file) {
@@ -101,6 +103,8 @@ std::optional<Location> Locator::Find(const api::Origin& origin) {
   }
   std::reverse(out.path.begin(), out.path.end());
   out.depth = out.object == nullptr ? 1 : out.path.size() - above;
+  const api::Origin& at = out.node().at;
+  out.within = !out.key && (at.line != origin.line || at.column != origin.column);
   return out;
 }
 

@@ -18,8 +18,9 @@ struct Location {
   const Object* object = nullptr;  // that it is in; null: in none that was understood
   /// A document's index, then that of an item or member on each level.
   std::vector<size_t> path;
-  size_t depth = 0;  // of the object in `path`; 1, and more in a List
-  bool key = false;  // the member's key, not its value
+  size_t depth = 0;     // of the object in `path`; 1, and more in a List
+  bool key = false;     // the member's key, not its value
+  bool within = false;  // somewhere in the scalar's text, which holds a document of its own
 
   const Node& node() const;
   /// RFC 6901, from the document (`from` 1) or from the object (`from` depth); empty: the whole.

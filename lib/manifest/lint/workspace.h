@@ -1,10 +1,12 @@
 #pragma once
 
 #include <cstddef>
+#include <list>
 #include <map>
 #include <string>
 #include <string_view>
 #include <tuple>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -29,8 +31,11 @@ struct SourceFile {
   std::string path;
   std::string text;
   std::vector<Node> documents;
-  bool unusable = false;  // unreadable, or a syntax error: what is behind it was not judged
+  std::list<Node> embedded;  // documents in texts of its documents (embedded.h)
+  bool unusable = false;     // unreadable, or a syntax error: what is behind it was not judged
 };
+// Nodes are pointed to: a vector of these must not copy them when it grows.
+static_assert(std::is_nothrow_move_constructible_v<SourceFile>);
 
 /// One object of a known kind.
 struct Object {
@@ -40,6 +45,7 @@ struct Object {
   size_t file = 0;             // index of its SourceFile
   int document = 0;            // index in the file, from 0
   bool sound = true;           // nothing is wrong with it alone: rules may rely on its fields
+  bool embedded = false;       // in a text of the object in front of it
 
   /// "llm/qwen3"
   std::string key() const { return ns + "/" + name; }

@@ -142,6 +142,12 @@ constexpr Field kPolicyFields[] = {
     {.name = "status", .type = Type::kAny},
 };
 
+constexpr Field kConfigMapFields[] = {
+    {.name = "data", .type = Type::kMap, .doc = "Texts, often files.", .items = &kText},
+    {.name = "binaryData", .type = Type::kMap, .doc = "Bytes in base64.", .items = &kText},
+    {.name = "immutable", .type = Type::kBool, .def = "false"},
+};
+
 constexpr Kind kKinds[] = {
     {"v1", "Pod", "pods", "po", Use::kReference, "Containers that run together.", kPodFields},
     {"v1", "Service", "services", "svc", Use::kReference, "A name and ports for a set of pods.",
@@ -156,6 +162,9 @@ constexpr Kind kKinds[] = {
      kWorkloadFields},
     {"leaderworkerset.x-k8s.io/v1", "LeaderWorkerSet", "leaderworkersets", "lws", Use::kReference,
      "Groups of pods that serve one model together.", kLeaderWorkerSetFields},
+    {"v1", "ConfigMap", "configmaps", "cm", Use::kReference,
+     "Texts for pods, such as a picker's configuration, which is checked where it stands.",
+     kConfigMapFields},
     {"policy/v1", "PodDisruptionBudget", "poddisruptionbudgets", "pdb", Use::kReference,
      "How many pods may be evicted at once.", kBudgetFields},
     {"networking.k8s.io/v1", "NetworkPolicy", "networkpolicies", "netpol", Use::kReference,

@@ -52,6 +52,23 @@ TEST_CASE("what this build acts on") {
   CHECK(available == expected);
 }
 
+TEST_CASE("what plugins take that are elsewhere") {
+  size_t known = 0;
+  for (const PluginInfo& row : PluginCatalogue()) {
+    INFO(row.type);
+    const auto params = ReferenceParams(row.type);
+    if (!params) continue;
+    ++known;
+    CHECK_FALSE(row.available);  // those say it themselves
+    std::set<std::string_view> names;
+    for (const ParamSpec& param : *params) CHECK(names.insert(param.name).second);
+  }
+  CHECK(known == 65);  // each of the table's is in the catalogue
+  CHECK(ReferenceParams("decode-filter")->empty());
+  CHECK(ReferenceParams("topology-extractor")->size() == 4);
+  CHECK_FALSE(ReferenceParams("vllmgrpc-parser"));
+}
+
 TEST_CASE("an unknown type is not found") {
   CHECK(FindPlugin("queue-score") == nullptr);
   CHECK(FindPlugin("") == nullptr);

@@ -65,6 +65,9 @@ kind: EndpointPickerConfig
 plugins:
 - type: queue-scorer  # first
 - type: max-score-picker
+- type: approx-prefix-cache-producer
+  parameters: {autoTune: false, blockSizeTokens: 32}
+dataLayer: {injectDefaults: true}
 schedulingProfiles:
 - name: default
   plugins:
@@ -92,6 +95,12 @@ TEST_CASE("fixes make of a broken file exactly what it was before") {
       {kRewrite, "group: inference.networking.k8s.io", "group: inference.networking.x-k8s.io"},
       {kRewrite, "targets:  # by", "split:  # by"},
       {kRewrite, "modelRewrite: chat-v1", "modelrewrite: chat-v1"},
+      {kPool, "tier: \"1\"", "tier: 1"},
+      {kPool, "number: 8000 ", "number: 0x1f40 "},
+      {kPicker, "weight: 2", "weight: 0b10"},
+      {kPicker, "injectDefaults: true", "injectDefaults: Yes"},
+      {kPicker, "autoTune: false", "autoTune: off"},
+      {kPicker, "blockSizeTokens: 32", "blockSizeTokens: 0o40"},
       {kPicker, "pluginRef: max-score-picker", "pluginRef: max_score_picker"},
       {kPicker, "schedulingProfiles", "SchedulingProfiles"},
   };
@@ -124,6 +133,9 @@ TEST_CASE("what could mean something else is left alone, but suggested") {
       {kPool, "failureMode: FailOpen", "failureMode: FailClosure"},
       {kPool, "failureMode: FailOpen", "failureMode: FailOpen\n    FailureMode: FailOpen"},
       {kPool, "kind: InferencePool", "kind: InferencePoool"},
+      {kPool, "number: 8000 ", "number: 010 "},  // 8 or 10
+      {kPicker, "blockSizeTokens: 32", "blockSizeTokens: 040"},
+      {kPicker, "autoTune: false", "autoTune: 0x0"},
       {kRewrite, "name: qwen3-32b", "name: qwen3-32c"},  // a name may be any
       {kRewrite, "group: inference.networking.k8s.io", "group: example.com"},
       {kPicker, "type: queue-scorer", "type: scorer"},
@@ -153,6 +165,28 @@ spec:
   targetPorts: [{number: 8000}]
   endpointPickerRef: {name: epp, port: {number: 9002}}
 )";
+  CHECK(FixedText(text) == text);
+}
+
+TEST_CASE("a mistake in a text of a ConfigMap has a place and no fix") {
+  const std::string text = R"(apiVersion: v1
+kind: ConfigMap
+metadata: {name: epp}
+data:
+  a.yaml: |
+    apiVersion: llm-d.ai/v1alpha1
+    kind: EndpointPickerConfig
+    Plugins: []
+)";
+  const auto verdict = lint::Run({{"a.yaml", text}}, {});
+  REQUIRE(verdict.findings.size() == 1);
+  Fixer fixer(verdict.workspace);
+  const auto where = fixer.locator().Find(verdict.findings[0].origin);
+  REQUIRE(where);
+  CHECK(where->within);
+  CHECK(where->Pointer() == "/data/a.yaml");
+  CHECK(where->object->Title() == "ConfigMap default/epp");
+  CHECK_FALSE(fixer.For(verdict.findings[0]).safe());
   CHECK(FixedText(text) == text);
 }
 

@@ -437,6 +437,59 @@ spec: {modelName: chat, criticality: Critical, poolRef: {name: qwen}}
   CHECK(Places(Judge({ignored + model})).size() == Places(Judge({model})).size());
 }
 
+TEST_CASE("a picker's configuration in a ConfigMap is judged where it stands") {
+  const std::string map = R"(apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: epp
+  annotations: {inferencectl.dev/ignore: "INF0505=still on the old release"}
+data:
+  notes.txt: "apiVersion: {"
+  default-plugins.yaml: |
+
+    # a comment
+    apiVersion: llm-d.ai/v1alpha1
+    kind: EndpointPickerConfig
+    plugins:
+    - {name: "ä", type: queue-scorer, typ: x}
+    - type: by-label  # going away
+    - type: max-score-picker
+    schedulingProfiles:
+    - name: default
+      plugins:
+      - pluginRef: max-score-pickr
+)";
+  using Found = std::vector<std::string>;
+  const auto found = [](const std::string& text) {
+    const Verdict verdict = Judge({text});
+    INFO(All(verdict));
+    return Places(verdict);
+  };
+  const std::string good = With(With(map, ", typ: x", ""), "pickr", "picker");
+  CHECK(found(good).empty());
+  CHECK(Judge({good}).suppressed.size() == 1);  // rules see it
+  CHECK(found(With(good, "picker\n    sched", "picker\n      typ: x\n    sched")) ==
+        Found{"a.yaml:5:42 INF0010", "a.yaml:17:7 INF0104"});
+  CHECK(found(map)[1] == "a.yaml:14:39 INF0104");
+  const std::string kind = With(good, "kind: EndpointPickerConfig", "kind: EndpointPickerConfg");
+  CHECK(found(kind)[1] == "a.yaml:12:11 INF0101");
+  CHECK(found(With(good, "plugins:\n", "plugins: @\n")).back() == "a.yaml:13:14 INF0001");
+  CHECK(found(With(map, "|\n", "|2-\n"))[1] == "a.yaml:14:39 INF0104");  // both said
+  CHECK(found(good + "    ---\n    {}\n").back() == "a.yaml:11:5 INF0011");
+  CHECK(found(With(good, "llm-d.ai/v1alpha1", "v1")) == Found{"a.yaml:5:42 INF0010"});
+  // Where lines of the text are no lines of the file, all is at its beginning.
+  const std::string quoted = R"(apiVersion: v1
+kind: ConfigMap
+metadata: {name: epp}
+data:
+  p.yaml: "apiVersion: llm-d.ai/v1alpha1\nkind: EndpointPickerConfig\nplugins: [\n"
+)";
+  CHECK(found(quoted) == Found{"a.yaml:5:11 INF0001"});
+  CHECK(Judge({quoted}).findings[0].message.find("line 4 of the text: ") == 0);
+  CHECK(found(With(quoted, "plugins: [", "plugin: []")) == Found{"a.yaml:5:11 INF0104"});
+  CHECK(found(With(quoted, "plugins: [", "plugins: []")).empty());
+}
+
 TEST_CASE("rules keep away from what is not sound, and the rest is judged all the same") {
   const Verdict verdict = Judge({With(kPool, "targetPorts", "targetPort"), kService,
                                  With(kRewrite, "name: qwen", "name: qwem"), "a: [unclosed\n"});

@@ -105,6 +105,17 @@ TEST_CASE("mistakes are reported where they are") {
                "'queue-scorer'?)");
   CheckRefused(Config({{Plugin("latency-scorer"), 1}}),
                "picker.yaml:2:1: error: plugin type 'latency-scorer' is not in this build");
+  CheckRefused(Config({{Plugin("latency-scorer", Map({{"ttftweight", Int(1)}})), 1}}),
+               "warning: plugin type 'latency-scorer' has no parameter 'ttftweight' (did you mean "
+               "'ttftWeight'?)");
+  CheckRefused(Config({{Plugin("latency-scorer", Map({{"ttftWeight", Text("1")}})), 1}}),
+               "warning: parameter 'ttftWeight' of 'latency-scorer' must be a number, not '1'");
+  CheckRefused(Config({{Plugin("decode-filter", Map({{"role", Text("x")}})), 1}}),
+               "has no parameter 'role' (it takes no parameters)");
+  CheckRefused(Config({{Plugin("vllmgrpc-parser", Map({{"x", Int(1)}})), 1}}),
+               "'vllmgrpc-parser' is not in this build, and its parameters are not known to it");
+  CheckRefused(Config({{Plugin("vllmgrpc-parser"), 1}}),
+               "'vllmgrpc-parser' is not in this build (remove");
   CheckRefused(Config({{Plugin("queue-scorer", Map({{"x", Int(1)}})), 1}}),
                "picker.yaml:95:1: error: plugin type 'queue-scorer' has no parameter 'x'");
   CheckRefused(Config({{Plugin("queue-scorer"), 1}, {Plugin("queue-scorer"), 1}}),
