@@ -53,7 +53,7 @@ void ReportOne(const ServerState& state, base::Time now, datastore::Endpoint& en
   ReportLora(state.lora, at, m.lora);
   m.last_page_ns = base::ToNanos(at);
   ++m.pages;
-  endpoint.ScrapeApplied(mark);
+  endpoint.ScrapeApplied(mark, at);
 }
 
 }  // namespace
