@@ -30,7 +30,7 @@ std::string ExitCodesText() {
 std::string EnvironmentText() {
   std::string out = "Environment. An option on the command line wins.\n\n";
   for (const Variable& variable : Variables()) {
-    out += fmt::format("  {:<24}", variable.name) + Wrapped(variable.effect, 26, 26);
+    out += fmt::format("  {:<28}", variable.name) + Wrapped(variable.effect, 30, 30);
   }
   return out;
 }
@@ -94,6 +94,46 @@ Json FormattingJson() {
   return out;
 }
 
+struct SelectorRow {
+  std::string_view form, what;
+};
+constexpr std::array kSelectors{
+    SelectorRow{"NAMESPACE/NAME",
+                "a pool or manifest; the name alone is enough when only one has "
+                "it"},
+    SelectorRow{"-n NAMESPACE",
+                "only what is there; names without a namespace are in this one. delete takes "
+                "default when it is left out"},
+    SelectorRow{"KIND/NAME", "an object, for delete: pool/qwen3, endpointset/rack-7"},
+    SelectorRow{"IP:PORT", "an endpoint, in place of its name; IPv6 in brackets"},
+    SelectorRow{"-p POOL", "the endpoints of one pool"},
+    SelectorRow{"-l KEY=VALUE,...",
+                "applied objects with all of these labels, for --prune; == is "
+                "= too"},
+    SelectorRow{"--columns NAME,...", "columns of a table; --columns help lists them"},
+    SelectorRow{"jsonpath={...}", "fields of the answer, for -o; see the topic formatting"},
+    SelectorRow{"KIND.FIELD.FIELD", "a field, for explain: InferencePool.spec.selector"},
+    SelectorRow{"INFnnnn or its name",
+                "findings, for --enable, --disable, --severity and ignores: INF0104 is "
+                "unknown-field"},
+    SelectorRow{"FILE, FOLDER, 'GLOB', -",
+                "manifests, for -f; a folder is read with all in it: *.yaml, *.yml, *.json"},
+};
+
+std::string SelectorsText() {
+  std::string out = "How objects, fields and findings are named on the command line.\n\n";
+  for (const SelectorRow& row : kSelectors) {
+    out += fmt::format("  {:<24}", row.form) + Wrapped(row.what, 26, 26);
+  }
+  return out;
+}
+
+Json SelectorsJson() {
+  Json out = Json::array();
+  for (const SelectorRow& row : kSelectors) out.push_back({{"form", row.form}, {"what", row.what}});
+  return out;
+}
+
 std::string CodesText() {
   std::string out =
       "Codes of findings. One is never given to another meaning. More about one:\n"
@@ -125,6 +165,8 @@ constexpr std::array kTopics{
     Topic{"environment", "variables that it reads", EnvironmentText, "VariableList",
           EnvironmentJson},
     Topic{"formatting", "the forms of output", FormattingText, "FormatList", FormattingJson},
+    Topic{"selectors", "how things are named and chosen", SelectorsText, "SelectorList",
+          SelectorsJson},
     Topic{"codes", "the codes of findings", CodesText, "CodeList", CodesJson},
 };
 
@@ -160,6 +202,7 @@ std::span<const Variable> Variables() {
                 {"XDG_CONFIG_HOME", "folder of inferencectl/config.yaml; by default ~/.config"},
                 {"XDG_CACHE_HOME",
                  "folder of inferencectl/ with names for completion; by default ~/.cache"},
+                {"TMPDIR", "where diff --external has the texts for its program; by default /tmp"},
                 {"XDG_RUNTIME_DIR", "where a daemon without root has its socket"}});
     return all;
   }();

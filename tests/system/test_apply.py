@@ -88,6 +88,63 @@ def test_diff_shows_what_apply_would_change(daemon, tmp_path):
     assert result["items"][0]["after"] == path.read_text()
 
 
+def test_diff_by_a_program_of_ones_own(daemon, tmp_path):
+    path = manifest(tmp_path, "pool.yaml", pool_manifest("two"))
+    # What is new is there on one side only.
+    shown = daemon.ctl("diff", "-f", path, "--external", "diff -u -N", expect=1)
+    assert "/applied/InferencePool.llm.two.yaml" in shown
+    assert "+  name: two\n" in shown and "\n-" not in shown.replace("\n--- ", "\n")
+    daemon.ctl("apply", "-f", path)
+    assert daemon.ctl("diff", "-f", path, "--external", "false", expect=0) == ""  # nothing to show
+    path.write_text(path.read_text().replace("number: 8000", "number: 8001"))
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    environment = {**os.environ, "INFERENCECTL_EXTERNAL_DIFF": "diff -u -N", "TMPDIR": str(scratch)}
+
+    def diff(*words, **more):
+        return subprocess.run([program("inferencectl"), "--server", daemon.admin, "diff", "-f",
+                               str(path), *words], capture_output=True, text=True,
+                              env=environment | more)
+    ran = diff()
+    assert ran.returncode == 1 and not ran.stderr
+    assert "-  - number: 8000\n+  - number: 8001\n" in ran.stdout
+    assert list(scratch.iterdir()) == []
+    assert yaml.safe_load(diff("-o", "yaml").stdout)["kind"] == "Diff"
+    ran = diff("--external", "nope-nope -x")
+    assert ran.returncode == 2 and '--external: cannot run "nope-nope"' in ran.stderr
+    ran = diff("--external", "diff --no-such-option")
+    assert ran.returncode == 3 and 'ended with 2' in ran.stderr
+    assert diff("--external", "true").returncode == 0
+    assert diff(TMPDIR="/nowhere").returncode != 0
+
+
+def test_a_namespace_says_which_objects_are_meant(daemon, tmp_path):
+    for namespace in ("one", "two"):
+        pool = pool_manifest("twin")
+        pool["metadata"]["namespace"] = namespace
+        daemon.ctl("apply", "-f", manifest(tmp_path, f"{namespace}.yaml", pool))
+    assert {"one/twin", "two/twin"} < pools(daemon)
+    names = daemon.ctl("get", "pools", "-n", "two", "-o", "name").split()
+    assert names == ["pool/two/twin"]
+    assert daemon.ctl("get", "pools", "twin", "-n", "one", "-o", "name") == "pool/one/twin\n"
+    daemon.ctl("get", "pools", "twin", "-n", "three", expect=1)
+    shown = daemon.ctl("get", "manifests", "twin", "-n", "one", "-o", "name")
+    assert shown == "InferencePool one/twin\n"
+    assert "one/twin" in daemon.ctl("describe", "pool", "twin", "-n", "one")
+    daemon.ctl("describe", "pool", "one/twin", "-n", "two")  # written out is written out
+    daemon.ctl("describe", "pool", "twin", "-n", "three", expect=1)
+    assert daemon.ctl_json("get", "endpoints", "-n", "llm")["items"][0]["name"] == "sim-0"
+    assert daemon.ctl_json("get", "endpoints", "-n", "two")["items"] == []
+    daemon.ctl("get", "endpoints", "sim-0", "-n", "two", expect=1)
+    daemon.ctl("describe", "endpoint", "sim-0", "-n", "llm")
+    daemon.ctl("describe", "endpoint", "sim-0", "-n", "two", expect=1)
+    assert daemon.ctl_json("pick", "-m", "x", "-p", "twin", "-n", "two", expect=1)["item"]["pool"] == \
+        "two/twin"
+    daemon.ctl("pick", "-m", "x", "-n", "two", expect=2)
+    daemon.ctl("delete", "pool", "twin", "-n", "one")
+    assert "one/twin" not in pools(daemon) and "two/twin" in pools(daemon)
+
+
 def test_prune_and_rollback(daemon, tmp_path):
     def labelled(name):
         pool = pool_manifest(name)

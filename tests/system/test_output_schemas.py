@@ -103,6 +103,7 @@ OFFLINE = [
     (["help", "exit-codes"], "ExitCodeList"),
     (["help", "environment"], "VariableList"),
     (["help", "formatting"], "FormatList"),
+    (["help", "selectors"], "SelectorList"),
     (["help", "codes"], "CodeList"),
     (["explain", "codes"], "DiagnosticCodeList"),
     (["explain", "INF0104"], "DiagnosticCode"),

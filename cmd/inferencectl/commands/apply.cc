@@ -2,6 +2,7 @@
 
 #include "inferencectl/changes/change.h"
 #include "inferencectl/changes/change_view.h"
+#include "inferencectl/changes/external_diff.h"
 #include "inferencectl/changes/kinds.h"
 #include "inferencectl/commands/commands.h"
 #include "inferencectl/diagnostic_view.h"
@@ -99,6 +100,7 @@ Answer AddKeysOfFiles(const Invocation& run, const std::vector<SourceText>& sour
   const manifest::lint::Verdict verdict = manifest::lint::Run(sources, {});
   if (verdict.unusable || verdict.workspace.objects().empty()) return Preflight(run, sources);
   for (const manifest::lint::Object& object : verdict.workspace.objects()) {
+    if (object.embedded) continue;
     auto* key = request.add_deletions();
     const std::string_view version = manifest::lint::TextAt(*object.node, "apiVersion");
     key->set_group(std::string(version.substr(0, version.find('/'))));
@@ -176,6 +178,8 @@ Answer RunDiff(Invocation& run) {
       out["items"].push_back(ObjectChangeJson(change, true));
     }
     run.PrintDocument(out);
+  } else if (const std::string& command = run.args.Text("external"); !command.empty()) {
+    return RunExternalDiff(run, command, response->objects());
   } else {
     run.Print(PaintDiff(diff, run.color));
   }

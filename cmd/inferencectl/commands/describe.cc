@@ -8,6 +8,7 @@
 #include "inferencectl/endpoint_view.h"
 #include "inferencectl/format.h"
 #include "inferencectl/invocation.h"
+#include "inferencectl/namespaces.h"
 #include "inferencectl/table.h"
 
 namespace inference::ctl {
@@ -143,8 +144,9 @@ Answer DescribeEndpoint(const Invocation& run, admin::AdminClient& client,
                         const std::string& name) {
   admin::v1::ListEndpointsRequest request;
   request.add_names(name);
-  const auto endpoints = client.ListEndpoints(request);
+  auto endpoints = client.ListEndpoints(request);
   if (!endpoints) return endpoints.status();
+  KeepNamespace(run, {name}, *endpoints);
   if (endpoints->endpoints().empty()) {
     return Status(Code::kNotFound, "no endpoint \"" + SafeForTerminal(name) + "\"");
   }
@@ -169,7 +171,8 @@ Answer RunDescribe(Invocation& run) {
   }
   auto client = run.Connect();
   if (!client) return client.status();
-  return pool ? DescribePool(run, **client, name) : DescribeEndpoint(run, **client, name);
+  return pool ? DescribePool(run, **client, InNamespace(run, name))
+              : DescribeEndpoint(run, **client, name);
 }
 
 }  // namespace inference::ctl

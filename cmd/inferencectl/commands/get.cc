@@ -14,6 +14,7 @@
 #include "inferencectl/interrupt.h"
 #include "inferencectl/invocation.h"
 #include "inferencectl/list_view.h"
+#include "inferencectl/namespaces.h"
 #include "inferencectl/pool_view.h"
 
 namespace inference::ctl {
@@ -67,11 +68,13 @@ Answer GetPools(const Invocation& run, const std::vector<std::string>& names) {
   }
   auto client = run.Connect();
   if (!client) return client.status();
-  std::vector<std::string> wanted = names;
-  if (run.args.Given("pool")) wanted.push_back(run.args.Text("pool"));
+  std::vector<std::string> wanted;
+  for (const std::string& name : names) wanted.push_back(InNamespace(run, name));
+  if (run.args.Given("pool")) wanted.push_back(InNamespace(run, run.args.Text("pool")));
   auto answer = (*client)->ListPools(wanted);
   if (!answer) return answer.status();
   ListPoolsResponse& list = *answer;
+  KeepNamespace(run, list);
   if (run.args.Given("sort-by")) {
     std::stable_sort(list.mutable_pools()->pointer_begin(), list.mutable_pools()->pointer_end(),
                      [](const auto* a, const auto* b) { return a->key() < b->key(); });
@@ -108,6 +111,7 @@ std::string Redraw(std::string_view text, int rows) {
 
 Answer WatchEndpoints(const Invocation& run, admin::AdminClient& client,
                       const ListEndpointsRequest& request, const std::string& sort_by) {
+  const std::vector<std::string> names(request.names().begin(), request.names().end());
   admin::v1::WatchEndpointsRequest watch;
   *watch.mutable_list() = request;
   watch.set_interval_ms(static_cast<int>(run.args.Duration("interval").count()));
@@ -119,6 +123,7 @@ Answer WatchEndpoints(const Invocation& run, admin::AdminClient& client,
   bool first = true;
   const Status status = client.WatchEndpoints(watch, [&](const ListEndpointsResponse& response) {
     ListEndpointsResponse list = response;
+    KeepNamespace(run, names, list);
     SortEndpoints(sort_by, list);
     if (redraw) {
       std::ostringstream screen;
@@ -153,12 +158,13 @@ Answer GetEndpoints(const Invocation& run, const std::vector<std::string>& names
   auto client = run.Connect();
   if (!client) return client.status();
   ListEndpointsRequest request;
-  request.set_pool(run.args.Text("pool"));
+  request.set_pool(InNamespace(run, run.args.Text("pool")));
   for (const std::string& name : names) request.add_names(name);
   const std::string& sort_by = run.args.Text("sort-by");
   if (watch) return WatchEndpoints(run, **client, request, sort_by);
   auto answer = (*client)->ListEndpoints(request);
   if (!answer) return answer.status();
+  KeepNamespace(run, names, *answer);
   SortEndpoints(sort_by, *answer);
   const bool print = !answer->endpoints().empty() || answer->unknown_names().empty();
   if (print) PrintEndpoints(run, *answer, /*headers=*/true);
@@ -176,6 +182,7 @@ Answer GetManifests(const Invocation& run, const std::vector<std::string>& names
   if (!client) return client.status();
   auto list = (*client)->ListObjects();
   if (!list) return list.status();
+  KeepNamespace(run, *list);
   const std::vector<std::string> unknown = KeepNamed(names, *list);
   const bool print = !list->objects().empty() || unknown.empty();
   if (print) PrintObjects(run, *list);

@@ -9,6 +9,7 @@
 #include "inferencectl/commands/commands.h"
 #include "inferencectl/format.h"
 #include "inferencectl/invocation.h"
+#include "inferencectl/namespaces.h"
 
 namespace inference::ctl {
 namespace {
@@ -52,6 +53,7 @@ Status CheckPromptOptions(const Arguments& args) {
   if (args.Given("body-file") && args.Given("model")) {
     return Usage("--body-file says the model itself; leave --model out");
   }
+  if (args.Given("namespace") && !args.Given("pool")) return Usage("--namespace needs --pool");
   if (args.Given("path") && !args.Given("body-file")) return Usage("--path needs --body-file");
   if (!args.Given("body-file") && !args.Given("model")) {
     return Usage("pick needs --model, or a whole request in --body-file");
@@ -59,8 +61,9 @@ Status CheckPromptOptions(const Arguments& args) {
   return Status::Ok();
 }
 
-Status AddOptions(const Arguments& args, PickRequest& out) {
-  out.set_pool(args.Text("pool"));
+Status AddOptions(const Invocation& run, PickRequest& out) {
+  const Arguments& args = run.args;
+  out.set_pool(InNamespace(run, args.Text("pool")));
   out.set_route(args.Text("route"));
   out.set_model(args.Text("model"));
   out.set_prompt(args.Text("prompt"));
@@ -166,7 +169,7 @@ Answer RunPick(Invocation& run) {
     return {ExitCode::kUsage, status};
   }
   PickRequest request;
-  if (Status status = AddOptions(run.args, request); !status.ok()) {
+  if (Status status = AddOptions(run, request); !status.ok()) {
     return {ExitCode::kUsage, status};
   }
   if (run.args.Given("prompt-file")) {

@@ -46,7 +46,8 @@ constexpr std::array kVerbs{
             .description =
                 "Asks the daemon for a dry run of apply and prints the differences of the "
                 "objects' texts as a unified diff.",
-            .examples = "inferencectl diff -f deploy/",
+            .examples = "inferencectl diff -f deploy/\n"
+                        "inferencectl diff -f deploy/ --external 'diff -u -N'",
             .exits = "1 there are differences\n3 the manifests have errors\n4 no daemon answers\n"
                      "6 an object that a file defines",
             .run = RunDiff},
@@ -147,6 +148,12 @@ constexpr std::array kOptions{
               .letter = 'l',
               .argument = "LABELS",
               .doc = "KEY=VALUE[,KEY=VALUE...], all of them; for --prune"},
+    OptionRow{.verbs = "diff",
+              .name = "external",
+              .argument = "COMMAND",
+              .env = "INFERENCECTL_EXTERNAL_DIFF",
+              .doc = "show the differences by this program; it gets two folders, and its exit "
+                     "status counts: 0, or 1 for differences; 'diff -u -N' is one"},
     OptionRow{.verbs = "delete",
               .name = "namespace",
               .letter = 'n',

@@ -153,6 +153,9 @@ constexpr Field kVariableListFields[] = {kMetadata, List("items", &kVariable, "T
 constexpr Field kFormatFields[] = {Text("name", "For -o."), Text("what", "It is.")};
 constexpr Field kFormat = {.fields = kFormatFields};
 constexpr Field kFormatListFields[] = {kMetadata, List("items", &kFormat, "The formats.")};
+constexpr Field kSelectorFields[] = {Text("form", "As it is written."), Text("what", "It names.")};
+constexpr Field kSelector = {.fields = kSelectorFields};
+constexpr Field kSelectorListFields[] = {kMetadata, List("items", &kSelector, "The forms.")};
 constexpr Field kCodeRowFields[] = {CODE_FIELDS, Flag("retired", "No longer reported.")};
 constexpr Field kCodeRow = {.fields = kCodeRowFields};
 constexpr Field kCodeListFields[] = {kMetadata, List("items", &kCodeRow, "The codes.")};
@@ -215,6 +218,8 @@ constexpr Kind kKinds[] = {
      kVariableListFields, false},
     {kOutputVersion, "FormatList", "", "", Use::kFile, "help formatting -o json", kFormatListFields,
      false},
+    {kOutputVersion, "SelectorList", "", "", Use::kFile, "help selectors -o json",
+     kSelectorListFields, false},
     {kOutputVersion, "CodeList", "", "", Use::kFile, "help codes -o json", kCodeListFields, false},
     {kOutputVersion, "CommandLine", "", "", Use::kFile, "help -o json", kCommandLineFields, false},
 };

@@ -15,6 +15,7 @@
 #include "manifest/fields.h"
 #include "manifest/kinds.h"
 #include "manifest/lint/embedded.h"
+#include "manifest/lint/hints.h"
 #include "manifest/schema/check.h"
 
 namespace inference::manifest::lint {
@@ -225,6 +226,12 @@ class FileReader {
 
   // `before`: the findings that were there before the object was checked.
   void AddObject(const Node& document, const schema::Kind& kind, int index, size_t before) {
+    for (size_t i = before; i < result_.found.size(); ++i) {
+      api::Diagnostic& d = result_.found[i];
+      if (d.code == codes::kUnknownField && d.note.empty()) {
+        d.note = UnknownFieldNote(document, kind, d.origin);
+      }
+    }
     Object object;
     object.kind = &kind;
     object.node = &document;

@@ -281,7 +281,11 @@ class Checker {
     ReadInt(node, path, min, field.max, out_);
     if (field.range_code.empty()) return;
     for (size_t i = before; i < out_.size(); ++i) {
-      if (out_[i].code == codes::kOutOfRange) out_[i].code = field.range_code;
+      if (out_[i].code != codes::kOutOfRange) continue;
+      out_[i].code = field.range_code;
+      if (field.range_code == codes::kTargetWeight && node.text == "0") {
+        out_[i].note = "to send it nothing, take the target out";
+      }
     }
   }
 

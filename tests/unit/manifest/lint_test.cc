@@ -437,6 +437,50 @@ spec: {modelName: chat, criticality: Critical, poolRef: {name: qwen}}
   CHECK(Places(Judge({ignored + model})).size() == Places(Judge({model})).size());
 }
 
+TEST_CASE("a field in the wrong place, or of another version, comes with what to do") {
+  const auto notes = [](const std::string& text) {
+    const Verdict verdict = Judge({text});
+    INFO(All(verdict));
+    std::string out;
+    for (const api::Diagnostic& d : verdict.findings) {
+      if (d.code == "INF0104") out += d.note + "\n";
+    }
+    return out;
+  };
+  const std::string pool = R"(apiVersion: inference.networking.k8s.io/v1
+kind: InferencePool
+metadata: {name: qwen, namespace: llm}
+spec:
+  selector:
+    matchLabels: {app: vllm}
+  targetPorts: [{number: 8000}]
+  endpointPickerRef:
+    name: epp
+    port: {number: 9002}
+    failureMode: FailOpen
+)";
+  CHECK(notes(pool).empty());
+  CHECK(notes(With(pool, "  endpointPickerRef:", "endpointPickerRef:")) ==
+        "it belongs into spec: indent it\n");
+  CHECK(notes(With(pool, "    failureMode", "  failureMode")) ==
+        "it belongs into endpointPickerRef: indent it\n");
+  CHECK(notes(With(pool, "    failureMode: FailOpen", "    appProtocol: http")) ==
+        "it belongs beside endpointPickerRef, a level higher\n");
+  CHECK(notes(With(pool, "    matchLabels: {app: vllm}", "    app: vllm")) ==
+        "labels go into matchLabels\n");
+  CHECK(notes(With(pool, "targetPorts: [{number: 8000}]", "targetPortNumber: 8000")) ==
+        "here it is targetPorts: [{number: 8000}]\n");
+  CHECK(notes(With(pool, "failureMode", "failuremode")) == "did you mean 'failureMode'?\n");
+  CHECK(notes(With(pool, "failureMode", "somethingElse")) == "\n");
+  CHECK(notes(R"(apiVersion: llm-d.ai/v1alpha2
+kind: InferenceModelRewrite
+metadata: {name: chat, namespace: llm}
+spec:
+  poolRef: {name: qwen}
+  targets: [{modelRewrite: x}]
+)") == "it belongs into an item of rules\n");
+}
+
 TEST_CASE("a picker's configuration in a ConfigMap is judged where it stands") {
   const std::string map = R"(apiVersion: v1
 kind: ConfigMap
