@@ -32,6 +32,38 @@ size_t EditDistance(std::string_view a, std::string_view b) {
   return previous[b.size()];
 }
 
+// The candidate that has all words of a text of several, in their order, and the fewest others.
+std::string_view WithMoreWords(std::string_view text,
+                               std::span<const std::string_view> candidates) {
+  const std::vector<std::string_view> words = SplitTrimmed(text, '-');
+  if (words.size() < 2) return {};
+  std::string_view best;
+  size_t fewest = 0;
+  for (const std::string_view candidate : candidates) {
+    const std::vector<std::string_view> all = SplitTrimmed(candidate, '-');
+    size_t found = 0;
+    for (const std::string_view word : all) {
+      if (found < words.size() && EqualsIgnoreCase(word, words[found])) ++found;
+    }
+    if (found == words.size() && (best.empty() || all.size() < fewest)) {
+      best = candidate;
+      fewest = all.size();
+    }
+  }
+  return best;
+}
+
+std::string_view OnlyOneThatBegins(std::string_view text,
+                                   std::span<const std::string_view> candidates) {
+  std::string_view found;
+  for (const std::string_view candidate : candidates) {
+    if (!EqualsIgnoreCase(candidate.substr(0, text.size()), text) || candidate == found) continue;
+    if (!found.empty()) return {};
+    found = candidate;
+  }
+  return found;
+}
+
 }  // namespace
 
 std::string ToLower(std::string_view text) {
@@ -69,6 +101,9 @@ std::string_view ClosestMatch(std::string_view text, std::span<const std::string
   for (std::string_view candidate : candidates) {
     if (EqualsIgnoreCase(text, candidate)) return candidate;
   }
+  if (const std::string_view longer = WithMoreWords(text, candidates); !longer.empty()) {
+    return longer;
+  }
   std::string_view best;
   size_t best_distance = std::max<size_t>(1, text.size() / 3) + 1;
   for (std::string_view candidate : candidates) {
@@ -78,7 +113,7 @@ std::string_view ClosestMatch(std::string_view text, std::span<const std::string
       best = candidate;
     }
   }
-  return best;
+  return best.empty() ? OnlyOneThatBegins(text, candidates) : best;
 }
 
 std::string Printable(std::string_view text, size_t max_bytes) {

@@ -15,9 +15,9 @@ std::string_view TrimSpace(std::string_view text);
 /// Pieces between `separator`, trimmed, empty ones left out.
 std::vector<std::string_view> SplitTrimmed(std::string_view text, char separator);
 
-/// The candidate a person most likely meant, or empty: equal but for case first, then the nearest
-/// by Damerau-Levenshtein distance of at most max(1, len/3). Never for text of less than 3
-/// characters.
+/// The candidate a person most likely meant, or empty: equal but for case first, then the one with
+/// more words (kv-cache-scorer), then the nearest by Damerau-Levenshtein distance of at most
+/// max(1, len/3), then the only one that begins so. Never for text of less than 3 characters.
 std::string_view ClosestMatch(std::string_view text, std::span<const std::string_view> candidates);
 
 /// `text` with control characters, invalid UTF-8 and what would break a log line as \xNN, cut at

@@ -184,23 +184,26 @@ class PickerConfigReader {
     }
   }
 
+  static std::string_view MeantType(std::string_view type) {
+    std::vector<std::string_view> types;
+    for (const api::PluginInfo& info : api::PluginCatalogue()) types.push_back(info.type);
+    return base::ClosestMatch(type, types);
+  }
+
   void ReportUndefined(const Node& ref) {
+    // The plugin itself may be the one that is misspelt.
+    for (const api::PluginSpec& spec : config_.plugins) {
+      if (api::FindPlugin(spec.type) || MeantType(spec.type) != ref.text) continue;
+      Report(out_, codes::kUnknownPlugin, spec.type_origin,
+             fmt::format("unknown plugin type '{}'", base::Printable(spec.type, 60)),
+             fmt::format("did you mean '{}'?", ref.text));
+      types_.emplace(ref.text, ref.text);  // said once
+      return;
+    }
+    if (!names_known_) return;
     std::vector<std::string_view> names;
     for (const auto& [name, type] : types_) names.push_back(name);
     const std::string_view meant = base::ClosestMatch(ref.text, names);
-    // The plugin itself may be the one that is misspelt.
-    if (const auto it = types_.find(std::string(meant));
-        it != types_.end() && !api::FindPlugin(it->second) && api::FindPlugin(ref.text)) {
-      for (const api::PluginSpec& spec : config_.plugins) {
-        if (spec.name != meant) continue;
-        Report(out_, codes::kUnknownPlugin, spec.type_origin,
-               fmt::format("unknown plugin type '{}'", base::Printable(spec.type, 60)),
-               fmt::format("did you mean '{}'?", ref.text));
-        types_.emplace(ref.text, ref.text);  // said once
-        return;
-      }
-    }
-    if (!names_known_) return;
     Report(out_, codes::kPluginReference, ref.at,
            fmt::format("undefined plugin '{}'", base::Printable(ref.text, 60)),
            meant.empty() ? "declare it under plugins" : fmt::format("did you mean '{}'?", meant));

@@ -102,6 +102,21 @@ FILES
   fi
 }
 
+# The program of the tarball instead of the build's, against a daemon, over its Unix socket.
+check_with_daemon() {
+  local python=$root/.venv/bin/python
+  [[ -x $python ]] || wrong "no $python: run tests/setup.sh"
+  cmake --preset release -S "$root" -B "$root/build/release" >"$scratch/cmake.log" 2>&1 ||
+    { cat "$scratch/cmake.log" >&2; wrong "cannot configure inferenced"; }
+  cmake --build "$root/build/release" --target inferenced >"$scratch/cmake.log" 2>&1 ||
+    { tail -n 40 "$scratch/cmake.log" >&2; wrong "cannot build inferenced"; }
+  mkdir "$scratch/unpacked"
+  tar -C "$scratch/unpacked" -xzf "$tarball"
+  INFERENCE_CTL=$scratch/unpacked/$name/inferencectl "$python" -m pytest -q -p no:cacheprovider \
+    "$root/tests/system/test_apply.py" "$root/tests/system/test_output_schemas.py" \
+    -k 'not every_kind and not kill_at_any_moment'
+}
+
 try_in() {
   folder=$scratch/$1 suite=$1
   mkdir -m 755 "$folder"
@@ -130,6 +145,8 @@ name=$(basename "$tarball" .tar.gz)
 say "what is in them"
 check_tarball
 check_deb
+say "the tarball's program and a daemon"
+check_with_daemon
 for suite in "${suites[@]}"; do
   try_in "$suite"
 done

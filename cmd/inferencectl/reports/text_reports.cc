@@ -93,7 +93,7 @@ std::string JunitReport(const Assessment& assessment) {
       failures.erase(found);
     };
     for (const auto& object : verdict.workspace.objects()) {
-      if (files[object.file].path == file.path) add(object.Title());
+      if (!object.embedded && files[object.file].path == file.path) add(object.Title());
     }
     if (failures.contains({file.path, "(file)"}) || tests == 0) add("(file)");
     all += tests;

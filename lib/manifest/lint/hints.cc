@@ -6,6 +6,8 @@
 #include <span>
 #include <string_view>
 
+#include "base/text.h"
+
 namespace inference::manifest::lint {
 namespace {
 
@@ -71,7 +73,44 @@ std::string_view KeyAt(const Node& map, const api::Origin& key) {
   return {};
 }
 
+// The scalar at that place, and its field.
+const Node* FindScalar(const Node& node, const Field* field, std::span<const Field> fields,
+                       const api::Origin& at, const Field*& out) {
+  if (node.kind == Node::Kind::kScalar && node.at.line == at.line && node.at.column == at.column) {
+    out = field;
+    return &node;
+  }
+  for (const Node& item : node.items) {
+    const Field* inner = field != nullptr ? field->items : nullptr;
+    const Node* found = FindScalar(item, inner, inner != nullptr ? inner->fields : fields, at, out);
+    if (found != nullptr) return found;
+  }
+  for (const NodeMember& member : node.members) {
+    const Field* inner = Named(fields, member.key);
+    if (inner == nullptr) continue;
+    if (const Node* found = FindScalar(member.value, inner, inner->fields, at, out)) return found;
+  }
+  return nullptr;
+}
+
 }  // namespace
+
+std::string WrongShapeNote(const Node& document, const schema::Kind& kind,
+                           const api::Origin& value) {
+  const Field* field = nullptr;
+  const Node* node = FindScalar(document, nullptr, kind.fields, value, field);
+  if (node == nullptr || field == nullptr || node->text.empty()) return "";
+  const std::string text = base::Printable(node->text, 60);
+  if (field->type == schema::Type::kList) {
+    const bool scalars = field->items != nullptr && field->items->fields.empty();
+    return scalars ? fmt::format("write it as a list: [{}]", text) : "";
+  }
+  if (field->type != schema::Type::kObject || field->fields.empty()) return "";
+  const auto required = std::find_if(field->fields.begin(), field->fields.end(),
+                                     [](const Field& each) { return each.required; });
+  if (required == field->fields.end() || !required->fields.empty()) return "";
+  return fmt::format("write it as {{{}: {}}}", required->name, text);
+}
 
 std::string UnknownFieldNote(const Node& document, const schema::Kind& kind,
                              const api::Origin& key) {

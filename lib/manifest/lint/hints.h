@@ -14,4 +14,9 @@ namespace inference::manifest::lint {
 std::string UnknownFieldNote(const Node& document, const schema::Kind& kind,
                              const api::Origin& key);
 
+/// How to write what stands there as a mere value where its kind wants a map or a list; empty when
+/// that can't be told. `value`: its place.
+std::string WrongShapeNote(const Node& document, const schema::Kind& kind,
+                           const api::Origin& value);
+
 }  // namespace inference::manifest::lint

@@ -230,6 +230,8 @@ class FileReader {
       api::Diagnostic& d = result_.found[i];
       if (d.code == codes::kUnknownField && d.note.empty()) {
         d.note = UnknownFieldNote(document, kind, d.origin);
+      } else if (d.code == codes::kWrongType && d.note.empty()) {
+        d.note = WrongShapeNote(document, kind, d.origin);
       }
     }
     Object object;

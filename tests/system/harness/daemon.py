@@ -22,6 +22,9 @@ def build_directory():
 
 
 def program(name):
+    """Of the build; INFERENCE_CTL names another inferencectl, such as a package's."""
+    if name == "inferencectl" and "INFERENCE_CTL" in os.environ:
+        return pathlib.Path(os.environ["INFERENCE_CTL"]).resolve()
     path = build_directory() / "cmd" / name / name
     assert path.exists(), (
         f"{path} is not built: cmake --preset release && cmake --build --preset release, or set "

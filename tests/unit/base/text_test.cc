@@ -14,6 +14,15 @@ TEST_CASE("ClosestMatch prefers case, then distance, and gives up far away") {
   CHECK(ClosestMatch("seelctor", kNames) == "selector");
   CHECK(ClosestMatch("replicas", kNames).empty());
   CHECK(ClosestMatch("se", kNames).empty());
+  constexpr std::array kPlugins = {"prefix-cache-scorer"sv, "kv-cache-utilization-scorer"sv,
+                                   "lora-affinity-scorer"sv, "queue-scorer"sv,
+                                   "multi-kv-cache-utilization-scorer"sv};
+  CHECK(ClosestMatch("kv-cache-scorer", kPlugins) == "kv-cache-utilization-scorer");
+  CHECK(ClosestMatch("LoRA-affinity", kPlugins) == "lora-affinity-scorer");
+  CHECK(ClosestMatch("queue-scorr", kPlugins) == "queue-scorer");
+  constexpr std::array kFields = {"address"sv, "dns"sv, "ports"sv, "portable"sv};
+  CHECK(ClosestMatch("addr", kFields) == "address");
+  CHECK(ClosestMatch("por", kFields).empty());  // two begin so
 }
 
 TEST_CASE("SplitTrimmed drops blanks and empty pieces") {

@@ -481,6 +481,29 @@ spec:
 )") == "it belongs into an item of rules\n");
 }
 
+TEST_CASE("a value where a map or a list must be comes with how to write it") {
+  const auto notes = [](const std::string& text) {
+    const Verdict verdict = Judge({text});
+    INFO(All(verdict));
+    std::string out;
+    for (const api::Diagnostic& d : verdict.findings) {
+      if (d.code == "INF0105") out += d.note + "\n";
+    }
+    return out;
+  };
+  CHECK(notes(R"(apiVersion: inference.networking.k8s.io/v1
+kind: InferencePool
+metadata: {name: qwen, namespace: llm}
+spec:
+  selector: {matchLabels: {app: vllm}}
+  targetPorts: [8000]
+  endpointPickerRef: {name: epp, port: 9002}
+)") == "write it as {number: 8000}\nwrite it as {number: 9002}\n");
+  CHECK(notes("apiVersion: inferenced.dev/v1alpha1\nkind: DaemonConfig\nmanifests: a.d\n") ==
+        "write it as a list: [a.d]\n");
+  CHECK(notes(With(kPool, "targetPorts: [{number: 8000}]", "targetPorts: 8000")) == "\n");
+}
+
 TEST_CASE("a picker's configuration in a ConfigMap is judged where it stands") {
   const std::string map = R"(apiVersion: v1
 kind: ConfigMap
