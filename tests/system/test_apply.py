@@ -221,7 +221,9 @@ def test_describe_tells_of_a_pool_and_not_of_its_namesakes(daemon, tmp_path):
     assert "defined in  applied InferencePool llm/chat-2:1:1" in lonely
     chat = daemon.ctl("describe", "pool", "llm/chat")
     assert "finding" not in chat and "sim-0" in chat
-    assert "state       Unreachable" in daemon.ctl("describe", "endpoint", "sim-0")
+    daemon.process.wait_until(
+        lambda: "state       Unreachable" in daemon.ctl("describe", "endpoint", "sim-0"),
+        "has seen that nobody answers")
     daemon.ctl("describe", "pool", "llm/nobody", expect=1)
     daemon.ctl("describe", "thing", "llm/chat", expect=2)
 
