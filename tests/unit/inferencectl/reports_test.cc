@@ -156,6 +156,17 @@ TEST_CASE("JUnit has a suite per file and a case per object, with text that is X
         std::string::npos);
 }
 
+TEST_CASE("what is in a text of a ConfigMap is the ConfigMap's in JUnit") {
+  const auto verdict = manifest::lint::Run(
+      {{"a.yaml",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: epp}\ndata:\n  p.yaml: |\n"
+        "    apiVersion: llm-d.ai/v1alpha1\n    kind: EndpointPickerConfig\n    plugin: []\n"}},
+      {});
+  const std::string xml = JunitReport(verdict);
+  CHECK(xml.find("<testsuite name=\"a.yaml\" tests=\"1\" failures=\"1\">") != std::string::npos);
+  CHECK(xml.find("name=\"ConfigMap default/epp\"") != std::string::npos);
+}
+
 TEST_CASE("GitHub gets ten findings of a level, the errors first, with its escapes") {
   const std::string commands = GithubReport(Judge());
   CHECK(
@@ -165,11 +176,19 @@ TEST_CASE("GitHub gets ten findings of a level, the errors first, with its escap
       "apiVersion: llm-d.ai/v1alpha2\nkind: InferenceModelRewrite\nmetadata: {name: a}\n"
       "spec: {poolRef: {name: p}, rules: []";
   for (int i = 0; i < 14; ++i) many += ", x" + std::to_string(i) + ": \"100%\"";
-  const auto verdict = manifest::lint::Run({{"a,b.yaml", many + "}\n"}}, {});
+  const auto verdict = manifest::lint::Run({{"a,b%:c.yaml", many + "}\n"}}, {});
   const std::string ten = GithubReport(verdict);
   CHECK(std::count(ten.begin(), ten.end(), '\n') == 11);
-  CHECK(ten.find("file=a%2Cb.yaml") != std::string::npos);
+  CHECK(ten.find("file=a%2Cb%25%3Ac.yaml") != std::string::npos);
   CHECK(ten.find("4 more findings") != std::string::npos);
+}
+
+TEST_CASE("a job's summary is a table whatever is in the files") {
+  const auto verdict = manifest::lint::Run(
+      {{"a.yaml", "apiVersion: v1\nkind: Service\nmetadata: {name: \"a|<b>*\"}\n"}}, {});
+  const std::string summary = GithubSummary(verdict);
+  CHECK(summary.find("a\\|\\<b\\>\\*") != std::string::npos);
+  CHECK(summary.find("| a.yaml:3:18 |") != std::string::npos);
 }
 
 TEST_CASE("GitLab gets a path, a line and a fingerprint of each") {
@@ -179,6 +198,23 @@ TEST_CASE("GitLab gets a path, a line and a fingerprint of each") {
   CHECK(report[1]["severity"] == "major");
   CHECK(report[1]["location"]["path"] == "dir/pool.yaml");
   CHECK(report[1]["location"]["lines"]["begin"] == 6);
+  const auto verdict = Judge();
+  Places places(verdict);
+  for (size_t i = 0; i < report.size(); ++i) {
+    CHECK(report[i]["fingerprint"] == places.Find(verdict.findings[i]).fingerprint);
+  }
+  const auto old = manifest::lint::Run(
+      {{"a.yaml",
+        "apiVersion: inference.networking.x-k8s.io/v1alpha2\nkind: InferenceModel\n"
+        "metadata: {name: a}\nspec: {modelName: a, poolRef: {name: p}}\n"},
+       {"b.yaml",
+        "apiVersion: llm-d.ai/v1alpha1\nkind: EndpointPickerConfig\n"
+        "featureGates: [flowControl]\n"}},
+      {});
+  const Json levels = Json::parse(GitlabReport(old));
+  REQUIRE(levels.size() == 2);
+  CHECK(levels[0]["severity"] == "minor");
+  CHECK(levels[1]["severity"] == "info");
 }
 
 }  // namespace

@@ -52,6 +52,11 @@ TEST_CASE("--fix mends the file, says so, and judges what is left") {
   CHECK(ran.err.find("fixed " + pool + ":8:56: rename it to 'failureMode'\n") == 0);
   CHECK(folder.Read("pool.yaml") == kPool);
 
+  // What a fix brings to light is fixed as well.
+  folder.Write("pool.yaml", With(kTypo, "kind: InferencePool", "kind: Inferencepool"));
+  CHECK(Run({"validate", pool, "--fix"}).code == 0);
+  CHECK(folder.Read("pool.yaml") == kPool);
+
   folder.Write("pool.yaml", kTwoMistakes);
   CHECK(Run({"validate", pool, "--fix"}).code == 1);
   CHECK(folder.Read("pool.yaml") == With(kPool, "8000", "0"));
