@@ -6,7 +6,7 @@
 #   tests/packaging/run.sh SUITE...     on these: bookworm, trixie
 #   --packages DIR                      try the packages that are there, in place of building them
 #
-# Needs root, debootstrap and 1 GB. Takes two minutes beside building. Mirrors and proxies that apt uses on
+# Needs root, debootstrap, 1 GB and tests/setup.sh, for the program is tried with inferenced too. Mirrors and proxies that apt uses on
 # this machine hold for the systems too.
 # shellcheck disable=SC2317  # what only a trap calls
 set -euo pipefail

@@ -149,6 +149,7 @@ TEST_CASE("bad text is refused at its place") {
       {"a: b\nc: \0d"s, "f.yaml:2:4: error: control character 0x00"},
       {"a: \x1b[31m", "f.yaml:1:4: error: control character 0x1b"},
       {"a: \x04 b", "f.yaml:1:4: error: control character 0x04"},
+      {"a: \x7f b", "f.yaml:1:4: error: control character 0x7f"},
       {"\xff\xfe"
        "a\0:\0"s,
        "f.yaml:1:1: error: the file is UTF-16"},
