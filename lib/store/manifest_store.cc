@@ -4,24 +4,10 @@
 #include <map>
 #include <utility>
 
+#include "store/schema.h"
+
 namespace inference::store {
 namespace {
-
-// An object's row holds from generation `since` up to, not including, `until`.
-constexpr const char* kSchema = R"sql(
-CREATE TABLE IF NOT EXISTS revision(
-  generation INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL,
-  who TEXT NOT NULL, verb TEXT NOT NULL, reason TEXT NOT NULL) STRICT;
-CREATE TABLE IF NOT EXISTS object(
-  id INTEGER PRIMARY KEY,
-  api_group TEXT NOT NULL, kind TEXT NOT NULL, ns TEXT NOT NULL, name TEXT NOT NULL,
-  text TEXT NOT NULL, since INTEGER NOT NULL, until INTEGER) STRICT;
-CREATE UNIQUE INDEX IF NOT EXISTS object_now ON object(api_group, kind, ns, name)
-  WHERE until IS NULL;
-CREATE INDEX IF NOT EXISTS object_since ON object(since);
-CREATE INDEX IF NOT EXISTS object_until ON object(until) WHERE until IS NOT NULL;
-)sql";
-constexpr int64_t kSchemaVersion = 1;
 
 constexpr std::string_view kColumns = "SELECT api_group, kind, ns, name, text, since FROM object ";
 
@@ -55,26 +41,8 @@ Result<std::unique_ptr<ManifestStore>> ManifestStore::Open(const std::string& pa
   Result<Database> database = Database::Open(path);
   if (!database.ok()) return database.status();
   std::unique_ptr<ManifestStore> store(new ManifestStore(std::move(*database), keep));
-  if (const Status made = store->MakeSchema(); !made.ok()) return made;
+  if (const Status made = MakeSchema(store->database_); !made.ok()) return made;
   return store;
-}
-
-Status ManifestStore::MakeSchema() {
-  Result<Statement> version = database_.Prepare("PRAGMA user_version");
-  if (!version.ok()) return version.status();
-  const Result<bool> row = version->Step();
-  if (!row.ok()) return row.status();
-  const int64_t found = version->Int(0);
-  if (found > kSchemaVersion) {
-    return {Code::kFailedPrecondition,
-            database_.path() + " was written by a newer release; use that one"};
-  }
-  if (found == kSchemaVersion) return Status::Ok();
-  version = Status(Code::kCancelled, "");  // an open statement would hold the lock
-  return database_.InTransaction([&] {
-    const Status made = database_.Execute(kSchema);
-    return made.ok() ? database_.Execute("PRAGMA user_version=1") : made;
-  });
 }
 
 Result<int64_t> ManifestStore::Newest() const {

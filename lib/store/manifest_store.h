@@ -89,7 +89,6 @@ class ManifestStore {
 
  private:
   ManifestStore(Database database, int64_t keep);
-  Status MakeSchema();
   Status Write(const Change& change, int64_t generation);
   Status Prune(int64_t newest);
   Result<int64_t> Newest() const;
