@@ -146,6 +146,9 @@ Status Daemon::StartDataPlane() {
 Status Daemon::StartHttp() {
   exposition_.Register([this](auto& families) { CollectEndpoints(controller_, clock_, families); });
   exposition_.Register([this](auto& families) { CollectConfig(controller_, families); });
+  exposition_.Register([this](auto& families) {
+    CollectDrains(controller_, controller_.drain_seconds(), families);
+  });
   exposition_.Register([](auto& families) { CollectProcess(families); });
   inference::http::HttpServer::Handlers handlers;
   handlers.metrics = [this] { return exposition_.Render(); };

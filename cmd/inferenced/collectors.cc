@@ -22,6 +22,7 @@ using inference::datastore::Gauge;
 using inference::picker::PoolRuntime;
 using inference::telemetry::AddCounter;
 using inference::telemetry::AddGauge;
+using inference::telemetry::AddHistogram;
 using inference::telemetry::Families;
 using inference::telemetry::Labels;
 
@@ -91,6 +92,19 @@ void CollectEndpoints(const inference::control::ControlView& view,
                {{"pool", pool.pool->key()}, {"state", state}}, count);
     }
   }
+}
+
+void CollectDrains(const inference::control::ControlView& view,
+                   const inference::telemetry::Histogram& seconds, Families& families) {
+  for (const auto& [key, row] : *view.drains()) {
+    AddGauge(families, "inferenced_endpoint_drain_leases", "Leases that drain an endpoint.",
+             {{"endpoint", key.name},
+              {"address", inference::datastore::JoinHostPort(key.address, key.port)},
+              {"state", std::string(inference::control::NameOf(row.state))}},
+             static_cast<double>(row.leases.size()));
+  }
+  AddHistogram(families, "inferenced_endpoint_drain_seconds",
+               "From the first lease of an endpoint until it was drained.", {}, seconds);
 }
 
 void CollectConfig(const inference::control::ControlView& view, Families& families) {

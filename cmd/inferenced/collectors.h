@@ -12,6 +12,11 @@ void CollectEndpoints(const inference::control::ControlView& view,
                       const inference::base::Clock& clock,
                       inference::telemetry::Families& families);
 
+/// Endpoints that are drained, and how long drains took.
+void CollectDrains(const inference::control::ControlView& view,
+                   const inference::telemetry::Histogram& seconds,
+                   inference::telemetry::Families& families);
+
 /// Generation, last reload, refused changes.
 void CollectConfig(const inference::control::ControlView& view,
                    inference::telemetry::Families& families);

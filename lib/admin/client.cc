@@ -96,6 +96,18 @@ Result<v1::ListHistoryResponse> AdminClient::ListHistory(const v1::ListHistoryRe
   return Call(&v1::Admin::Stub::ListHistory, request);
 }
 
+Result<v1::DrainResponse> AdminClient::Drain(const v1::DrainRequest& request) {
+  return Call(&v1::Admin::Stub::Drain, request);
+}
+
+Result<v1::DrainResponse> AdminClient::Undrain(const v1::UndrainRequest& request) {
+  return Call(&v1::Admin::Stub::Undrain, request);
+}
+
+Result<v1::ListDrainsResponse> AdminClient::ListDrains() {
+  return Call(&v1::Admin::Stub::ListDrains, v1::ListDrainsRequest());
+}
+
 Status AdminClient::WatchEndpoints(
     const v1::WatchEndpointsRequest& request,
     const std::function<bool(const v1::ListEndpointsResponse&)>& each) {

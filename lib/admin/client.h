@@ -29,6 +29,10 @@ class AdminClient {
   Result<v1::ListObjectsResponse> ListObjects();
   Result<v1::ListHistoryResponse> ListHistory(const v1::ListHistoryRequest& request);
 
+  Result<v1::DrainResponse> Drain(const v1::DrainRequest& request);
+  Result<v1::DrainResponse> Undrain(const v1::UndrainRequest& request);
+  Result<v1::ListDrainsResponse> ListDrains();
+
   /// Calls `each` for every list until it returns false (OK), Cancel() is called (kCancelled), or
   /// the daemon goes away. No deadline.
   Status WatchEndpoints(const v1::WatchEndpointsRequest& request,

@@ -153,6 +153,7 @@ google::protobuf::Timestamp ToTimestamp(base::WallTime time) {
 
 v1::Endpoint::State StateOf(const datastore::Endpoint& endpoint, base::Time now,
                             base::Duration stale_after) {
+  if (endpoint.admission() != datastore::Admission::kOpen) return v1::Endpoint::DRAINING;
   if (!endpoint.reachable()) return v1::Endpoint::UNREACHABLE;
   const datastore::Reading asleep = endpoint.metrics.asleep.Read(now, stale_after);
   if (asleep.freshness != datastore::Freshness::kUnknown && asleep.value >= 1) {
@@ -173,6 +174,8 @@ void CountState(v1::Endpoint::State state, v1::EndpointCounts* out) {
       return out->set_unreachable(out->unreachable() + 1);
     case v1::Endpoint::ASLEEP:
       return out->set_asleep(out->asleep() + 1);
+    case v1::Endpoint::DRAINING:
+      return out->set_draining(out->draining() + 1);
     default:
       return out->set_unknown(out->unknown() + 1);
   }
@@ -290,6 +293,10 @@ void FillEndpoint(const datastore::Endpoint& endpoint, const picker::PoolRuntime
   out->set_unseen_picks(endpoint.UnseenPicks());
   out->set_picks(endpoint.picks());
   out->set_failures(endpoint.failures());
+  out->set_weight_permille(endpoint.weight());
+  out->set_weight_note(endpoint.weight_note());
+  out->set_ip(info.address);
+  out->set_port(info.port);
 }
 
 void FillRefusal(picker::Refusal refusal, v1::Refusal* out) {

@@ -6,6 +6,7 @@
 
 #include "admin/changes.h"
 #include "admin/conversion.h"
+#include "admin/drains.h"
 #include "admin/dry_run.h"
 #include "admin/peers.h"
 
@@ -107,6 +108,7 @@ grpc::Status AdminService::FillEndpoints(const v1::ListEndpointsRequest& request
   *response->mutable_observed_at() = ToTimestamp(clock_.WallNow());
   std::unordered_set<std::string> unseen(request.names().begin(), request.names().end());
   const base::Time now = clock_.Now();
+  const std::shared_ptr<const control::DrainRows> drains = view_.drains();
   for (const picker::PoolRuntime& pool : runtime->pools()) {
     if (only != nullptr && only != &pool) continue;
     for (const auto& endpoint : pool.pool->endpoints()) {
@@ -117,6 +119,8 @@ grpc::Status AdminService::FillEndpoints(const v1::ListEndpointsRequest& request
       if (!wanted) continue;
       v1::Endpoint* out = response->add_endpoints();
       FillEndpoint(*endpoint, pool, now, out);
+      const auto drain = drains->find({info.ns, info.name, info.address, info.port});
+      if (drain != drains->end()) FillEndpointDrain(drain->second, out);
       out->set_scrape_error(SafeText(view_.ScrapeError(endpoint->id())));
       if (const char* shunned_for = endpoint->shunned_for(); shunned_for != nullptr) {
         out->set_scrape_error(std::string("unreachable: the gateway reports that ") + shunned_for);
@@ -238,13 +242,55 @@ grpc::Status AdminService::ListHistory(grpc::ServerContext*, const v1::ListHisto
       FillRevision(revision, response->add_revisions());
     }
   }
-  if (!one) return grpc::Status::OK;
+  if (!one) {
+    const auto operations = actions_.Operations(limit);
+    if (!operations.ok()) return ToGrpc(operations.status());
+    for (const store::Operation& operation : *operations) {
+      FillOperation(operation, response->add_operations());
+    }
+    return grpc::Status::OK;
+  }
   const auto texts = actions_.ChangesOf(request->generation());
   if (!texts.ok()) return ToGrpc(texts.status());
   if (response->revisions().empty()) {
     return {grpc::StatusCode::NOT_FOUND, "that generation is no longer in the history"};
   }
   FillTexts(*texts, response->mutable_revisions(0));
+  return grpc::Status::OK;
+}
+
+std::string AdminService::Instance() const {
+  const auto started =
+      std::chrono::duration_cast<std::chrono::milliseconds>(info_.started_at.time_since_epoch());
+  return std::to_string(info_.pid) + "@" + std::to_string(started.count());
+}
+
+grpc::Status AdminService::Drain(grpc::ServerContext* context, const v1::DrainRequest* request,
+                                 v1::DrainResponse* response) {
+  auto command = ToCommand(*request, PeerName(context->peer()));
+  if (!command.ok()) return ToGrpc(command.status());
+  const control::DrainAnswer answer = actions_.Drain(*std::move(command));
+  response->set_instance(Instance());
+  FillAnswer(answer, response);
+  return ToGrpc(answer.status);
+}
+
+grpc::Status AdminService::Undrain(grpc::ServerContext* context, const v1::UndrainRequest* request,
+                                   v1::DrainResponse* response) {
+  auto command = ToCommand(*request, PeerName(context->peer()));
+  if (!command.ok()) return ToGrpc(command.status());
+  const control::DrainAnswer answer = actions_.Undrain(*std::move(command));
+  response->set_instance(Instance());
+  FillAnswer(answer, response);
+  return ToGrpc(answer.status);
+}
+
+grpc::Status AdminService::ListDrains(grpc::ServerContext*, const v1::ListDrainsRequest*,
+                                      v1::ListDrainsResponse* response) {
+  response->set_instance(Instance());
+  response->set_generation(view_.runtime().Get()->generation());
+  *response->mutable_observed_at() = ToTimestamp(clock_.WallNow());
+  for (const auto& [key, row] : *view_.drains()) FillDrain(row, response->add_drains());
   return grpc::Status::OK;
 }
 

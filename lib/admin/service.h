@@ -37,12 +37,20 @@ class AdminService final : public v1::Admin::Service {
   grpc::Status ListHistory(grpc::ServerContext*, const v1::ListHistoryRequest*,
                            v1::ListHistoryResponse*) override;
 
+  grpc::Status Drain(grpc::ServerContext*, const v1::DrainRequest*, v1::DrainResponse*) override;
+  grpc::Status Undrain(grpc::ServerContext*, const v1::UndrainRequest*,
+                       v1::DrainResponse*) override;
+  grpc::Status ListDrains(grpc::ServerContext*, const v1::ListDrainsRequest*,
+                          v1::ListDrainsResponse*) override;
+
   /// Ends the watches, now and for ever.
   void EndWatches();
 
  private:
   grpc::Status FillEndpoints(const v1::ListEndpointsRequest& request,
                              v1::ListEndpointsResponse* response) const;
+  /// Which run of which daemon this is.
+  std::string Instance() const;
   /// False when the watch is over.
   bool WaitForNextTurn(grpc::ServerContext* context, std::chrono::milliseconds interval);
 

@@ -7,6 +7,7 @@
 
 #include "api/diagnostic.h"
 #include "api/kinds.h"
+#include "control/drain/commands.h"
 #include "inference/result.h"
 #include "store/manifest_store.h"
 
@@ -63,6 +64,11 @@ class ControlActions {
   /// Newest first. FAILED_PRECONDITION when nothing is kept here.
   virtual Result<std::vector<store::Revision>> History(int64_t limit) = 0;
   virtual Result<std::vector<store::ChangedObject>> ChangesOf(int64_t generation) = 0;
+  /// What was done beside applying objects, the newest first. FAILED_PRECONDITION as above.
+  virtual Result<std::vector<store::Operation>> Operations(int64_t limit) = 0;
+  /// Durable, and in force in every thread, when it answers. Drained later: see ControlView.
+  virtual DrainAnswer Drain(DrainCommand command) = 0;
+  virtual DrainAnswer Undrain(UndrainCommand command) = 0;
 };
 
 }  // namespace inference::control

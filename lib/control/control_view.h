@@ -8,6 +8,7 @@
 #include "api/kinds.h"
 #include "base/clock.h"
 #include "base/snapshot_holder.h"
+#include "control/drain/commands.h"
 #include "picker/runtime.h"
 
 namespace inference::control {
@@ -36,6 +37,8 @@ class ControlView {
   virtual std::shared_ptr<const api::DaemonConfig> daemon_config() const = 0;
   /// Why the last scrape of that endpoint failed; empty when it didn't.
   virtual std::string ScrapeError(uint32_t endpoint_id) const = 0;
+  /// Endpoints that are drained or warming, as of a moment ago. Never null.
+  virtual std::shared_ptr<const DrainRows> drains() const = 0;
 };
 
 }  // namespace inference::control

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
+#include <random>
 #include <set>
 #include <utility>
 
@@ -37,7 +38,10 @@ void Log(const api::Diagnostics& diagnostics) {
 
 }  // namespace
 
-Controller::Controller(Options options) : options_(std::move(options)), runtime_(EmptyRuntime()) {}
+Controller::Controller(Options options)
+    : options_(std::move(options)),
+      runtime_(EmptyRuntime()),
+      drains_(*options_.clock, std::random_device()()) {}
 
 Controller::~Controller() {
   Stop();
@@ -127,12 +131,14 @@ base::Time Controller::WakeAt() const {
   base::Time wake = base::Time::max();
   if (held_) wake = held_->until;
   if (applied_ && !applied_->writable()) wake = std::min(wake, state_retry_at_);
-  return wake;
+  return std::min(wake, drains_.WakeAt());
 }
 
 void Controller::OnTimer() {
   if (ReleaseHeld()) Log(UnresolvedNames());  // what the wait was for did not come
-  if (applied_ && !applied_->writable()) TryToOwnState();
+  const base::Time now = std::chrono::steady_clock::now();
+  if (applied_ && !applied_->writable() && now >= state_retry_at_) TryToOwnState();
+  if (drains_.WakeAt() <= now) drains_.Tick();
 }
 
 void Controller::OnManifests(manifest::ManifestSet set, api::Diagnostics diagnostics) {
@@ -330,6 +336,7 @@ bool Controller::Install(Inputs inputs, api::Diagnostics& diagnostics) {
   const std::shared_ptr<const picker::Runtime> before = runtime_.Get();
   std::unique_ptr<Built> built = builder_.Build(inputs, before->generation() + 1, diagnostics);
   if (!built) return false;
+  drains_.Attach(built->runtime);
   runtime_.Publish(built->runtime);
   scraper_->SetTargets(std::move(built->targets));
   ForgetRemoved(*before, *built->runtime);

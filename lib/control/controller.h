@@ -4,6 +4,7 @@
 #include <condition_variable>
 #include <deque>
 #include <functional>
+#include <future>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -19,6 +20,7 @@
 #include "control/changes.h"
 #include "control/config_loader.h"
 #include "control/control_view.h"
+#include "control/drain/drains.h"
 #include "control/runtime_builder.h"
 #include "inference/result.h"
 #include "picker/runtime.h"
@@ -59,12 +61,18 @@ class Controller final : public ControlView, public ControlActions, public sourc
   ConfigStatus config_status() const override;
   std::shared_ptr<const api::DaemonConfig> daemon_config() const override;
   std::string ScrapeError(uint32_t endpoint_id) const override;
+  std::shared_ptr<const DrainRows> drains() const override { return drains_.rows(); }
+  /// Seconds that drains took.
+  const telemetry::Histogram& drain_seconds() const { return drains_.seconds(); }
   const scrape::Scraper& scraper() const { return *scraper_; }
 
   ChangeResult Change(ChangeRequest request) override;
   std::vector<ListedObject> Objects() override;
   Result<std::vector<store::Revision>> History(int64_t limit) override;
   Result<std::vector<store::ChangedObject>> ChangesOf(int64_t generation) override;
+  Result<std::vector<store::Operation>> Operations(int64_t limit) override;
+  DrainAnswer Drain(DrainCommand command) override;
+  DrainAnswer Undrain(UndrainCommand command) override;
 
  private:
   void OnManifests(manifest::ManifestSet set, api::Diagnostics diagnostics) override;
@@ -87,6 +95,8 @@ class Controller final : public ControlView, public ControlActions, public sourc
   // controller_changes.cc
   /// False, with `findings`, when the daemon can't start with what is in the state file.
   bool OpenState(api::Diagnostics& findings);
+  /// Opens the leases beside the applied state.
+  Status OpenLeases(const std::string& path);
   /// Becomes the writer once the predecessor is gone.
   void TryToOwnState();
   ChangeResult MakeChange(ChangeRequest& request);
@@ -145,6 +155,8 @@ class Controller final : public ControlView, public ControlActions, public sourc
   // control thread's, but for the store.
   std::unique_ptr<AppliedState> applied_;
   std::string no_state_;
+  std::unique_ptr<store::LeaseStore> leases_;  // null when applied_ is
+  Drains drains_;                              // the control thread's, but for what it says
   base::Time state_retry_at_{};
 
   mutable std::mutex status_mutex_;
@@ -159,5 +171,18 @@ class Controller final : public ControlView, public ControlActions, public sourc
   bool stopping_ = false;                    // guarded by queue_mutex_
   std::thread thread_;
 };
+
+template <typename T>
+std::optional<T> Controller::Ask(std::function<T()> work) {
+  auto task = std::make_shared<std::packaged_task<T()>>(std::move(work));
+  std::future<T> answer = task->get_future();
+  Post([task] { (*task)(); });
+  task.reset();  // the queue's is the last one: gone unasked, it breaks the promise
+  try {
+    return answer.get();
+  } catch (const std::future_error&) {
+    return std::nullopt;
+  }
+}
 
 }  // namespace inference::control

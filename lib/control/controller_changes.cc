@@ -1,7 +1,6 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <future>
 #include <utility>
 
 #include "api/codes.h"
@@ -36,6 +35,10 @@ bool Controller::OpenState(api::Diagnostics& findings) {
       *path,
       options_.take_over ? AppliedState::Beside::kPredecessor : AppliedState::Beside::kNobody,
       findings);
+  if (opened.ok()) {
+    drains_.SetOwner((*opened)->writable());
+    if (const Status leases = OpenLeases(*path); !leases.ok()) opened = leases;
+  }
   if (opened.ok()) {
     applied_ = *std::move(opened);
     inputs_.applied = applied_->manifests();
@@ -72,21 +75,14 @@ void Controller::TryToOwnState() {
     for (const api::Diagnostic& d : findings) spdlog::error("{}", d.ToString());
     return;
   }
-  if (applied_->writable()) spdlog::info("the state file is this daemon's now");
-  if (*changed) OfferApplied();
-}
-
-template <typename T>
-std::optional<T> Controller::Ask(std::function<T()> work) {
-  auto task = std::make_shared<std::packaged_task<T()>>(std::move(work));
-  std::future<T> answer = task->get_future();
-  Post([task] { (*task)(); });
-  task.reset();  // the queue's is the last one: gone unasked, it breaks the promise
-  try {
-    return answer.get();
-  } catch (const std::future_error&) {
-    return std::nullopt;
+  if (applied_->writable()) {
+    spdlog::info("the state file is this daemon's now");
+    drains_.SetOwner(true);
+    if (const Status read = drains_.Load(*leases_); !read.ok()) {
+      spdlog::error("the leases can't be read: {}", read.message());
+    }
   }
+  if (*changed) OfferApplied();
 }
 
 ChangeResult Controller::Change(ChangeRequest request) {

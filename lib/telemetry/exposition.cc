@@ -72,6 +72,13 @@ void AddCounter(Families& families, std::string_view name, std::string_view help
   FamilyOf(families, name, help, MetricType::Counter).metric.push_back(std::move(metric));
 }
 
+void AddHistogram(Families& families, std::string_view name, std::string_view help,
+                  const Labels& labels, const Histogram& histogram) {
+  HistogramSum sum;
+  sum.Add(histogram);
+  sum.Emit(families, name, help, labels, histogram.bounds());
+}
+
 void Exposition::Register(Collector collector) {
   const std::lock_guard lock(mutex_);
   collectors_.push_back(std::move(collector));

@@ -22,6 +22,10 @@ void AddGauge(Families& families, std::string_view name, std::string_view help, 
 void AddCounter(Families& families, std::string_view name, std::string_view help, Labels labels,
                 double value);
 
+/// Nothing is added while the histogram has nothing.
+void AddHistogram(Families& families, std::string_view name, std::string_view help,
+                  const Labels& labels, const Histogram& histogram);
+
 /// The metrics page: rooms and programs register what they can tell, each page asks them all.
 /// Thread-safe; collectors are called on the thread that renders, one at a time.
 class Exposition {

@@ -141,7 +141,7 @@ TEST_CASE("ctl get endpoints, as JSON") {
       {"name",          "namespace",  "pool",        "address",      "rank",      "id",
        "state",         "running",    "waiting",     "kvCacheUsage", "blockSize", "blocks",
        "prefixQueries", "prefixHits", "preemptions", "lora",         "inFlight",  "unseenPicks",
-       "picks",         "scrape",     "labels"});
+       "weight",        "drain",      "picks",       "scrape",       "labels"});
   CHECK(list["items"][0]["waiting"]["value"] == 0);
   CHECK(list["items"][0]["waiting"]["freshness"] == "fresh");
   CHECK(list["items"][3]["waiting"]["value"].is_null());

@@ -38,6 +38,10 @@ class FakeView final : public control::ControlView {
   control::ConfigStatus config_status() const override;
   std::shared_ptr<const api::DaemonConfig> daemon_config() const override { return config_; }
   std::string ScrapeError(uint32_t endpoint_id) const override;
+  std::shared_ptr<const control::DrainRows> drains() const override { return drains_; }
+  void SetDrains(control::DrainRows rows) {
+    drains_ = std::make_shared<const control::DrainRows>(std::move(rows));
+  }
 
   datastore::Endpoint& endpoint(const std::string& name) { return *endpoints_.at(name); }
   void SetStatus(control::ConfigStatus status);
@@ -46,6 +50,7 @@ class FakeView final : public control::ControlView {
   std::map<std::string, std::shared_ptr<datastore::Endpoint>> endpoints_;
   std::shared_ptr<api::DaemonConfig> config_;
   std::unique_ptr<control::RuntimeHolder> runtime_;
+  std::shared_ptr<const control::DrainRows> drains_ = std::make_shared<control::DrainRows>();
   mutable std::mutex mutex_;
   control::ConfigStatus status_;  // guarded by mutex_
 };
@@ -61,10 +66,24 @@ class FakeActions final : public control::ControlActions {
   Result<std::vector<store::Revision>> History(int64_t) override { return history; }
   Result<std::vector<store::ChangedObject>> ChangesOf(int64_t) override { return answer.objects; }
 
+  Result<std::vector<store::Operation>> Operations(int64_t) override { return operations; }
+  control::DrainAnswer Drain(control::DrainCommand command) override {
+    drain_asked = std::move(command);
+    return drain_answer;
+  }
+  control::DrainAnswer Undrain(control::UndrainCommand command) override {
+    undrain_asked = std::move(command);
+    return drain_answer;
+  }
+
   control::ChangeRequest asked;
   control::ChangeResult answer;
   std::vector<control::ListedObject> objects;
   std::vector<store::Revision> history;
+  std::vector<store::Operation> operations;
+  control::DrainCommand drain_asked;
+  control::UndrainCommand undrain_asked;
+  control::DrainAnswer drain_answer;
 };
 
 class FakeDecisions final : public picker::DecisionSource {

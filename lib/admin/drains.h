@@ -1,0 +1,23 @@
+#pragma once
+
+#include <string>
+
+#include "control/drain/commands.h"
+#include "inference/admin/v1/admin.pb.h"
+#include "inference/result.h"
+#include "store/lease_store.h"
+
+// Drains as messages.
+namespace inference::admin {
+
+/// INVALID_ARGUMENT: what the message must have and hasn't.
+Result<control::DrainCommand> ToCommand(const v1::DrainRequest& request, const std::string& peer);
+Result<control::UndrainCommand> ToCommand(const v1::UndrainRequest& request,
+                                          const std::string& peer);
+void FillAnswer(const control::DrainAnswer& answer, v1::DrainResponse* out);
+void FillDrain(const control::DrainRow& row, v1::Drain* out);
+void FillOperation(const store::Operation& operation, v1::Operation* out);
+/// What a list of endpoints tells of the drain of one.
+void FillEndpointDrain(const control::DrainRow& row, v1::Endpoint* out);
+
+}  // namespace inference::admin
