@@ -222,7 +222,8 @@ std::string Arguments::Origin(std::string_view option) const {
 
 void Arguments::AddSettings(const OptionRow& option, const Settings& settings) {
   const Setting* setting = option.config.empty() ? nullptr : settings.Find(option.config);
-  if (!option.repeatable || setting == nullptr) return;
+  // Who names a daemon means that one, not the usual one as well.
+  if (!option.repeatable || setting == nullptr || option.name == "server") return;
   std::vector<std::string>& given = values_[std::string(option.name)];
   given.insert(given.begin(), setting->values.begin(), setting->values.end());
 }

@@ -81,7 +81,14 @@ void TakeWord(const std::string& word, Typed& typed) {
   } else if (word.size() > 1 && word[0] == '-') {
     TakeLetters(std::string_view(word).substr(1), typed);
   } else if (typed.verb != nullptr) {
-    typed.operands.push_back(word);
+    // "drain" is a verb, and "drain status" another one.
+    const VerbRow* longer =
+        typed.operands.empty() ? FindVerb(std::string(typed.verb->name) + " " + word) : nullptr;
+    if (longer != nullptr) {
+      typed.verb = longer;
+    } else {
+      typed.operands.push_back(word);
+    }
   } else {
     const std::string name = typed.parent.empty() ? word : typed.parent + " " + word;
     typed.verb = FindVerb(name);
@@ -167,6 +174,7 @@ class Completer {
   void Operands() {
     const int limit = typed_.verb->max_operands;
     if (limit >= 0 && static_cast<int>(typed_.operands.size()) >= limit) return;
+    if (typed_.operands.empty()) VerbNames(typed_.verb->name);  // second words
     Of(typed_.verb->words);
   }
 

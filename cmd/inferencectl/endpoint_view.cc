@@ -8,6 +8,7 @@
 #include <map>
 #include <set>
 
+#include "inferencectl/drain/drain_view.h"
 #include "inferencectl/format.h"
 #include "inferencectl/list_view.h"
 #include "inferencectl/table.h"
@@ -27,6 +28,16 @@ std::string_view StateName(Endpoint::State state) {
       return "Unreachable";
     case Endpoint::ASLEEP:
       return "Asleep";
+    case Endpoint::DRAINING:
+      return "Draining";
+    case Endpoint::OVERDUE:
+      return "Overdue";
+    case Endpoint::DRAINED:
+      return "Drained";
+    case Endpoint::UNVERIFIED:
+      return "Unverified";
+    case Endpoint::WARMING:
+      return "Warming";
     default:
       return "Unknown";
   }
@@ -37,6 +48,7 @@ Style StateStyle(Endpoint::State state) {
     case Endpoint::READY:
       return Style::kGood;
     case Endpoint::UNREACHABLE:
+    case Endpoint::OVERDUE:
       return Style::kBad;
     default:
       return Style::kWarn;
@@ -99,6 +111,16 @@ std::string LabelsText(const Endpoint& e) {
   return out.empty() ? "-" : SafeForTerminal(out);
 }
 
+std::string LeaseText(const admin::v1::Lease& lease) {
+  std::string out = "drained by " + SafeForTerminal(lease.owner());
+  if (!lease.reason().empty()) out += ": " + SafeForTerminal(lease.reason());
+  if (lease.has_deadline_ms()) {
+    const int64_t left = lease.deadline_ms();
+    out += left < 0 ? ", " + HumanMillis(-left) + " over time" : ", " + HumanMillis(left) + " left";
+  }
+  return out;
+}
+
 Table EndpointTable(const ListEndpointsResponse& list, bool wide) {
   std::set<std::string> pools;
   for (const Endpoint& e : list.endpoints()) pools.insert(e.pool());
@@ -141,6 +163,8 @@ Table EndpointTable(const ListEndpointsResponse& list, bool wide) {
     }
     table.AddRow(std::move(row));
     if (!e.scrape_error().empty()) table.AddNote(SafeForTerminal(e.scrape_error()));
+    for (const admin::v1::Lease& lease : e.leases()) table.AddNote(LeaseText(lease));
+    if (!e.weight_note().empty()) table.AddNote(SafeForTerminal(e.weight_note()));
   }
   return table;
 }
@@ -203,6 +227,14 @@ Json EndpointJson(const Endpoint& e) {
   if (e.has_lora()) {
     out["lora"] = {
         {"running", e.lora().running()}, {"waiting", e.lora().waiting()}, {"max", e.lora().max()}};
+  }
+  out["weight"] = e.weight_permille() / 1000.0;
+  out["drain"] = nullptr;
+  if (!e.leases().empty()) {
+    out["drain"]["leases"] = Json::array();
+    for (const admin::v1::Lease& lease : e.leases()) {
+      out["drain"]["leases"].push_back(LeaseJson(lease));
+    }
   }
   out["inFlight"] = {{"value", e.in_flight()}, {"source", "observed"}};
   out["unseenPicks"] = e.unseen_picks();

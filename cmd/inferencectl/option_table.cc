@@ -19,7 +19,7 @@ bool Lists(std::string_view names, std::string_view name) {
 
 std::span<const VerbGroup> Groups() {
   static const std::array kGroups{
-      InspectGroup(), ValidateGroup(), EditGroup(),    ChangeGroup(),
+      InspectGroup(), ValidateGroup(), EditGroup(),    ChangeGroup(),    DrainGroup(),
       TestGroup(),    ExplainGroup(),  GeneralGroup(), EveryVerbGroup(),
   };
   return kGroups;

@@ -71,6 +71,7 @@ VerbGroup InspectGroup();
 VerbGroup ValidateGroup();
 VerbGroup EditGroup();
 VerbGroup ChangeGroup();
+VerbGroup DrainGroup();
 VerbGroup TestGroup();
 VerbGroup ExplainGroup();
 VerbGroup GeneralGroup();

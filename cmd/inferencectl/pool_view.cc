@@ -84,7 +84,8 @@ Json PoolJson(const Pool& pool) {
                       {"ready", pool.endpoints().ready()},
                       {"unreachable", pool.endpoints().unreachable()},
                       {"asleep", pool.endpoints().asleep()},
-                      {"unknown", pool.endpoints().unknown()}};
+                      {"unknown", pool.endpoints().unknown()},
+                      {"draining", pool.endpoints().draining()}};
   out["targetPorts"] =
       Json(std::vector<int>(pool.target_ports().begin(), pool.target_ports().end()));
   out["selector"] = Json::object();

@@ -67,7 +67,10 @@ Result<std::string> Missing(admin::AdminClient& client, const admin::v1::ChangeR
   for (const admin::v1::Endpoint& endpoint : endpoints->endpoints()) {
     if (!touched.Has(endpoint.pool())) continue;
     without.erase(endpoint.pool());
-    if (endpoint.state() != admin::v1::Endpoint::READY) return Text(endpoint);
+    // Who drains an endpoint has said that it isn't to be ready.
+    const bool wanted =
+        endpoint.leases().empty() && endpoint.state() != admin::v1::Endpoint::WARMING;
+    if (wanted && endpoint.state() != admin::v1::Endpoint::READY) return Text(endpoint);
   }
   if (without.empty()) return std::string();
   return SafeForTerminal("pool " + *without.begin() + " has no endpoint");

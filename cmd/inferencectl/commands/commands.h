@@ -19,6 +19,10 @@ Answer RunDelete(Invocation& run);
 Answer RunDiff(Invocation& run);
 Answer RunHistory(Invocation& run);  // history.cc, with rollback
 Answer RunRollback(Invocation& run);
+Answer RunDrain(Invocation& run);  // drain.cc, with the three after it
+Answer RunDrainStatus(Invocation& run);
+Answer RunUndrain(Invocation& run);
+Answer RunCordon(Invocation& run);
 Answer RunTest(Invocation& run);
 Answer RunExplain(Invocation& run);
 Answer RunSchema(Invocation& run);

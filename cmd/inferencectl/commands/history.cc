@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <charconv>
+#include <utility>
 
 #include "base/text.h"
 #include "inferencectl/changes/change.h"
@@ -16,6 +17,7 @@ namespace {
 
 using admin::v1::ListHistoryResponse;
 using admin::v1::ObjectChange;
+using admin::v1::Operation;
 using admin::v1::Revision;
 
 Result<int64_t> ReadNumber(std::string_view text, std::string_view what, int64_t least) {
@@ -43,6 +45,19 @@ std::string Counts(const Revision& revision) {
   return out;
 }
 
+bool IsLater(const google::protobuf::Timestamp& a, const google::protobuf::Timestamp& b) {
+  return std::pair(a.seconds(), a.nanos()) > std::pair(b.seconds(), b.nanos());
+}
+
+Json OperationJson(const Operation& o) {
+  Json out{{"id", o.id()}, {"at", UtcTime(o.at(), true)}, {"who", o.who()}, {"verb", o.verb()}};
+  out["reason"] = o.reason().empty() ? Json(nullptr) : Json(o.reason());
+  out["subject"] = o.subject();
+  out["before"] = o.before().empty() ? Json(nullptr) : Json(o.before());
+  out["after"] = o.after().empty() ? Json(nullptr) : Json(o.after());
+  return out;
+}
+
 void PrintTable(const Invocation& run, const ListHistoryResponse& history) {
   Table table;
   table.AddColumn("GENERATION", Table::Align::kRight);
@@ -51,10 +66,20 @@ void PrintTable(const Invocation& run, const ListHistoryResponse& history) {
   table.AddColumn("VERB");
   table.AddColumn("OBJECTS");
   table.AddColumn("REASON");
+  const auto add_operation = [&](const Operation& o) {
+    table.AddRow({"-", UtcTime(o.at()), SafeForTerminal(o.who()), SafeForTerminal(o.verb()),
+                  SafeForTerminal(o.subject()), SafeForTerminal(o.reason())});
+  };
+  // Both lists have the newest first.
+  int next = 0;
   for (const Revision& r : history.revisions()) {
+    while (next < history.operations_size() && IsLater(history.operations(next).at(), r.at())) {
+      add_operation(history.operations(next++));
+    }
     table.AddRow({std::to_string(r.generation()), UtcTime(r.at()), SafeForTerminal(r.who()),
                   SafeForTerminal(r.verb()), Counts(r), SafeForTerminal(r.reason())});
   }
+  while (next < history.operations_size()) add_operation(history.operations(next++));
   run.Print(table.Render(!run.args.Switch("no-headers"), run.color));
 }
 
@@ -104,11 +129,15 @@ Answer RunHistory(Invocation& run) {
     Json out = Envelope("History", run.world.clock.WallNow(), run.Server());
     out["items"] = Json::array();
     for (const Revision& r : history->revisions()) out["items"].push_back(ToJson(r, one));
+    out["operations"] = Json::array();
+    for (const Operation& o : history->operations()) {
+      out["operations"].push_back(OperationJson(o));
+    }
     run.PrintDocument(out);
   } else if (one) {
     PrintOne(run, history->revisions(0));
-  } else if (history->revisions().empty()) {
-    run.Remark("nothing was ever applied here");
+  } else if (history->revisions().empty() && history->operations().empty()) {
+    run.Remark("nothing was ever changed by command here");
   } else {
     PrintTable(run, *history);
   }

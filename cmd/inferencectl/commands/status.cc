@@ -41,6 +41,7 @@ std::string CountsText(const admin::v1::EndpointCounts& counts) {
   std::string out = fmt::format("{}: {} ready", counts.total(), counts.ready());
   if (counts.unreachable() > 0) out += fmt::format(", {} unreachable", counts.unreachable());
   if (counts.asleep() > 0) out += fmt::format(", {} asleep", counts.asleep());
+  if (counts.draining() > 0) out += fmt::format(", {} draining or drained", counts.draining());
   if (counts.unknown() > 0) out += fmt::format(", {} not scraped yet", counts.unknown());
   return out;
 }
@@ -82,7 +83,8 @@ Json StatusJson(const GetStatusResponse& s) {
                       {"ready", s.endpoints().ready()},
                       {"unreachable", s.endpoints().unreachable()},
                       {"asleep", s.endpoints().asleep()},
-                      {"unknown", s.endpoints().unknown()}};
+                      {"unknown", s.endpoints().unknown()},
+                      {"draining", s.endpoints().draining()}};
   out["totals"] = {{"streamsOpened", s.totals().streams_opened()},
                    {"streamsClosed", s.totals().streams_closed()},
                    {"connectionsOpened", s.totals().connections_opened()},

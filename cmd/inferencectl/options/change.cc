@@ -54,10 +54,11 @@ constexpr std::array kVerbs{
     VerbRow{.name = "history",
             .operands = "[GENERATION]",
             .max_operands = 1,
-            .summary = "who applied what, when and why",
+            .summary = "who changed what by command, when and why",
             .description =
-                "Lists the changes of the applied objects, the newest first. With a generation, "
-                "that change alone, with its differences.",
+                "Lists the changes of the applied objects, which have a generation, and what else "
+                "was done by command, as drains, the newest first. With a generation, that change "
+                "alone, with its differences.",
             .examples = "inferencectl history\ninferencectl history 41 -o json",
             .exits = "1 there is no such generation (any more)\n4 no daemon answers\n"
                      "6 the daemon keeps nothing",

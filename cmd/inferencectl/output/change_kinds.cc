@@ -56,7 +56,20 @@ constexpr Field kRevisionFields[] = {
     List("objects", &kTexts, "What was changed; texts when one generation was asked for."),
 };
 constexpr Field kRevision = {.fields = kRevisionFields};
-constexpr Field kHistoryFields[] = {kMetadata, List("items", &kRevision, "The newest first.")};
+constexpr Field kOperationFields[] = {
+    Integer("id", "Rising."),
+    Text("at", "UTC, RFC 3339."),
+    Text("who", "As the daemon's kernel says."),
+    Text("verb", "As drain."),
+    Maybe(Text("reason", "As it was given.")),
+    Text("subject", "What was changed."),
+    Maybe(Text("before", "For people; null when nothing was there.")),
+    Maybe(Text("after", "For people; null when nothing is left.")),
+};
+constexpr Field kOperation = {.fields = kOperationFields};
+constexpr Field kHistoryFields[] = {
+    kMetadata, List("items", &kRevision, "The newest first."),
+    List("operations", &kOperation, "Not about applied objects; the newest first.")};
 
 #define MANIFEST_FIELDS                                                                         \
   KEY_FIELDS, Map("labels", &kAnyText, "Of the object."), Text("source", "file or applied."),   \

@@ -13,6 +13,7 @@ constexpr Field kCountFields[] = {
     Integer("unreachable", "Those that don't; chosen only when nothing else is left."),
     Integer("asleep", "Those that sleep."),
     Integer("unknown", "Those of which no metrics page has been read."),
+    Integer("draining", "Those that are draining or drained."),
 };
 constexpr Field kCounts = Object("endpoints", kCountFields, "How many endpoints.");
 
@@ -74,6 +75,66 @@ constexpr Field kLoraFields[] = {
     Integer("waiting", "Adapters of waiting requests."),
     Integer("max", "Adapters that it can hold."),
 };
+constexpr std::string_view kOnDeadlines[] = {"leave", "undo", "force"};
+constexpr Field kLeaseFields[] = {
+    Text("id", "Of the lease."),
+    Text("owner", "Whose it is."),
+    Text("peer", "Who asked, as the daemon's kernel says."),
+    Maybe(Text("reason", "As it was given.")),
+    Text("since", "UTC, RFC 3339."),
+    Maybe(Integer("deadlineMs", "Until its time is over; null: no limit, or drained in time.")),
+    {.name = "onDeadline",
+     .type = Type::kString,
+     .required = true,
+     .one_of = kOnDeadlines,
+     .doc = "What becomes of it then."},
+    Integer("softMs", "For so long since then it is soft."),
+};
+constexpr Field kLease = {.fields = kLeaseFields};
+constexpr Field kEndpointDrainFields[] = {List("leases", &kLease, "One per owner.")};
+constexpr Field kAckFields[] = {
+    Integer("have", "Daemons that drain it."),
+    Integer("want", "Daemons that were asked."),
+};
+constexpr Field kBlockerFields[] = {
+    Text("code",
+         "in-flight, fallbacks, settling, page, foreign, soft, predecessor, replica or lease."),
+    Text("message", "For people."),
+};
+constexpr Field kBlocker = {.fields = kBlockerFields};
+
+#define DRAIN_FIELDS                                                                               \
+  Text("endpoint", "Its name."), Text("namespace", "Its namespace."), Text("address", "ip:port."), \
+      Text("state", "Ready, Warming, Draining, Overdue, Drained, Unverified or Gone."),            \
+      Integer("inFlight", "Requests that were sent there and haven't ended."),                     \
+      Integer("fallbacks", "Requests that the gateway may still send there."),                     \
+      Maybe(Number("serverRunning", "As the server said.")),                                       \
+      Maybe(Number("serverWaiting", "As the server said.")),                                       \
+      Object("ack", kAckFields, "How many daemons drain it."),                                     \
+      Integer("sinceMs", "Since it began, or was found after a restart."),                         \
+      Number("weight", "Share of the requests that it would get otherwise, 0 to 1."),              \
+      List("leases", &kLease, "One per owner."),                                                   \
+      List("blockers", &kBlocker, "What is in the way.")
+
+constexpr Field kDrainFields[] = {DRAIN_FIELDS};
+constexpr Field kDrain = {.fields = kDrainFields};
+constexpr Field kDrainListFields[] = {kMetadata, List("items", &kDrain, "What is drained.")};
+constexpr Field kOutcomeFields[] = {
+    DRAIN_FIELDS,
+    Text("outcome",
+         "drained, unverified, accepted, gone, lost, undone, refused, failed, timeout-leave, "
+         "timeout-undo, timeout-force, unacknowledged, not-begun or dry-run."),
+    Flag("verified", "The server said that it has no request."),
+    Text("message", "For people."),
+    Number("durationSeconds", "How long it took."),
+    Integer("lost", "Requests that an endpoint had when it went away."),
+    Integer("exitCode", "Of this endpoint alone."),
+};
+constexpr Field kOutcome = {.fields = kOutcomeFields};
+constexpr Field kDrainResultFields[] = {kMetadata,
+                                        List("items", &kOutcome, "One for each endpoint.")};
+#undef DRAIN_FIELDS
+
 constexpr Field kInFlightFields[] = {Integer("value", "Requests."), kSource};
 constexpr Field kScrapeFields[] = {
     Integer("pages", "Metrics pages that were read."),
@@ -88,12 +149,16 @@ constexpr Field kScrapeFields[] = {
       Text("pool", "namespace/name."), Text("address", "ip:port."),                          \
       Integer("rank", "Which of the ports of its server, from 0."),                          \
       Integer("id", "Of this run of the daemon."),                                           \
-      Text("state", "Ready, Unreachable, Asleep or <unknown>."),                             \
+      Text("state",                                                                          \
+           "Ready, Unreachable, Asleep, Draining, Overdue, Drained, Unverified, Warming or " \
+           "Unknown."),                                                                      \
       Metric("running", "Requests that run."), Metric("waiting", "Requests that wait."),     \
       Metric("kvCacheUsage", "0 to 1."), Metric("blockSize", "Tokens of a KV cache block."), \
       Metric("blocks", "KV cache blocks."), Metric("prefixQueries", "Tokens looked up."),    \
       Metric("prefixHits", "Tokens found."), Metric("preemptions", "Requests put back."),    \
       Maybe(Object("lora", kLoraFields, "Adapters, when the server tells.")),                \
+      Number("weight", "Share of the requests that it would get otherwise, 0 to 1."),        \
+      Maybe(Object("drain", kEndpointDrainFields, "Why it gets no new requests.")),          \
       Object("inFlight", kInFlightFields, "Requests sent there that haven't ended."),        \
       Integer("unseenPicks", "Picks that the last page can't know of."),                     \
       Integer("picks", "Since the daemon started."),                                         \
@@ -168,6 +233,10 @@ constexpr Kind kKinds[] = {
      kEndpointListFields, false},
     {kOutputVersion, "Endpoint", "", "", manifest::schema::Use::kFile,
      "A line of get endpoints -o jsonl", kOneEndpointFields, false},
+    {kOutputVersion, "DrainList", "", "", manifest::schema::Use::kFile, "drain status -o json",
+     kDrainListFields, false},
+    {kOutputVersion, "DrainResult", "", "", manifest::schema::Use::kFile, "drain -o json",
+     kDrainResultFields, false},
     {kOutputVersion, "Status", "", "", manifest::schema::Use::kFile, "status -o json",
      kStatusFields, false},
 };

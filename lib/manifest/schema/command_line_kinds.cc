@@ -28,10 +28,16 @@ constexpr Field kLintFields[] = {
      .doc = "Codes or names of findings that are not reported.",
      .items = &kCode},
 };
+constexpr Field kReplica = {.type = Type::kString, .min = 1};
 constexpr Field kFields[] = {
     {.name = "server",
      .type = Type::kString,
      .doc = "The daemon's admin address, unix:///path. Not in a project's file."},
+    {.name = "replicas",
+     .type = Type::kList,
+     .doc = "Admin addresses of all daemons that serve the same pools, for drains. Not in a "
+            "project's file.",
+     .items = &kReplica},
     {.name = "timeout",
      .type = Type::kDuration,
      .def = "10s",

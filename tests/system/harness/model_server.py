@@ -33,6 +33,7 @@ class ModelServer:
         self.loop, self.name = loop, name
         self.waiting, self.running, self.kv_usage = waiting, running, kv_usage
         self.mode = "ok"
+        self.counts = False  # metrics tell what really runs, in place of `running`
         self.seen = []
         self.in_flight = 0
         self.max_in_flight = 0
@@ -195,9 +196,10 @@ class ModelServer:
         return True
 
     def _metrics(self):
+        running = self.in_flight if self.counts else self.running
         return (
             "# TYPE vllm:num_requests_running gauge\n"
-            f'vllm:num_requests_running{{engine="0",model_name="m"}} {self.running:.1f}\n'
+            f'vllm:num_requests_running{{engine="0",model_name="m"}} {running:.1f}\n'
             "# TYPE vllm:num_requests_waiting gauge\n"
             f'vllm:num_requests_waiting{{engine="0",model_name="m"}} {self.waiting:.1f}\n'
             "# TYPE vllm:kv_cache_usage_perc gauge\n"

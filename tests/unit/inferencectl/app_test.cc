@@ -68,7 +68,16 @@ TEST_CASE("wrong command lines are told in one line, with what was meant, and 2"
   };
   const std::vector<Case> cases{
       {{"statsu"}, "unknown command \"statsu\"; did you mean \"status\"? (exit 2)\n"},
-      {{"drain"}, "unknown command \"drain\""},
+      {{"dran"}, "unknown command \"dran\"; did you mean \"drain\"?"},
+      {{"drain"}, "which endpoints?"},
+      {{"drain", "a", "-l", "b=c", "--pool", "p"}, "not both"},
+      {{"drain", "-l", "b=c"}, "--selector needs --pool"},
+      {{"drain", "a", "--soft", "--hard"}, "exclude each other"},
+      {{"drain", "a", "--timeout", "5s", "--no-timeout"}, "exclude each other"},
+      {{"drain", "a", "--min-ready", "101%"}, "--min-ready wants"},
+      {{"drain", "a", "--max-saturation", "0"}, "--max-saturation wants"},
+      {{"drain", "a", "--max-parallel", "0"}, "--max-parallel wants"},
+      {{"undrain"}, "which endpoints?"},
       {{}, "no command given"},
       {{"status", "--sever", "x"}, "did you mean \"--server\"?"},
       {{"get", "endpoints", "--watchh"}, "did you mean \"--watch\"?"},

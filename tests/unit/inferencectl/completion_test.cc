@@ -53,6 +53,7 @@ TEST_CASE("completion: verbs, of two words too") {
   CHECK(Offer({"sta"}).values == List{"status"});
   CHECK(Offer({"-q", "sta"}).values == List{"status"});
   CHECK(Offer({"config", "s"}).values == List{"show"});
+  CHECK(Offer({"drain", "st"}).values == List{"status"});
   CHECK(Offer({"nothing", ""}).values.empty());
   CHECK(Offer({"help", "config", ""}).values == List{"check", "show", "migrate"});
   CHECK(Offer({"help", "exit"}).values == List{"exit-codes"});
