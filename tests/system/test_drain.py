@@ -12,6 +12,7 @@ from harness.daemon import Daemon, program
 from harness.model_server import ModelServer
 from harness.openai import CHAT, JSON, chat
 from harness.process import wait_until
+from test_output_schemas import check
 from test_restart import Load
 
 FAST = ("--settle", "200ms")
@@ -221,10 +222,21 @@ def test_exit_codes_and_guards(plain):
     assert plain("pick", "--model", "m").returncode == 0
 
     history = json.loads(plain("history", "-o", "json").stdout)["operations"]
+    check(json.loads(plain("history", "-o", "json").stdout), "History")
     assert [o["verb"] for o in reversed(history)][:3] == ["drain", "drain", "undrain"]
     assert history[-1]["reason"] == "kernel upgrade"
     assert history[-1]["subject"].startswith("endpoint llm/servers-gpu-1 (") \
         or "gpu-1 (" in history[-1]["subject"]
+
+
+def test_documents_are_what_their_schemas_say(plain):
+    plain.servers[0].running = 1
+    check(json.loads(plain("drain", "gpu-1", *FAST, "--timeout", "500ms", "-o", "json").stdout),
+          "DrainResult")
+    check(json.loads(plain("drain", "status", "-o", "json").stdout), "DrainList")
+    check(json.loads(plain("get", "endpoints", "-o", "json").stdout), "EndpointList")
+    check(json.loads(plain("cordon", "gpu-1", "-o", "json").stdout), "DrainResult")
+    check(json.loads(plain("undrain", "gpu-1", "-o", "json").stdout), "DrainList")
 
 
 def test_what_the_server_runs_is_not_drained(plain):

@@ -194,7 +194,8 @@ def test_reports_of_routing_tests(tmp_path):
 def test_every_kind_is_tried():
     tried = {kind for _, kind in DAEMON + OFFLINE} | {
         "Pool", "Endpoint", "Manifest", "Decision", "ValidationReport", "ValidationBaseline",
-        "ChangeResult", "Diff", "RoutingTestReport", "ConfigMigration"}
+        "ChangeResult", "Diff", "RoutingTestReport", "ConfigMigration",
+            "DrainList", "DrainResult"}  # the last two in test_drain.py
     text = ctl("help", "formatting").stdout
     listed = re.search(r"Kinds of documents.*?:\n(.*?)\n\n", text, re.S).group(1)
     assert set(re.findall(r"\w+", listed)) == tried

@@ -127,7 +127,6 @@ DrainView Together(const Target& target, const DrainLists& lists,
   DrainView out;
   out.target = target;
   out.want = static_cast<int>(replicas.size());
-  out.gone_drained = true;
   const auto block = [&](std::string code, std::string text) {
     out.codes.push_back(std::move(code));
     out.blockers.push_back(std::move(text));
@@ -148,7 +147,6 @@ DrainView Together(const Target& target, const DrainLists& lists,
     if (HasLease(*drain, owner)) ++out.have;
     const State state = ToState(drain->state());
     if (Rank(state) > Rank(out.state)) out.state = state;
-    if (state == State::kGone && !drain->drained()) out.gone_drained = false;
     AddLeases(*drain, out);
     AddNumbers(*drain, out);
     for (const auto& blocker : drain->blockers()) {

@@ -31,8 +31,7 @@ struct DrainView {
   int64_t page_age_ms = 0;                 // of that one
   int64_t since_ms = 0;
   std::optional<int64_t> drained_after_ms;
-  int64_t lost = 0;
-  bool gone_drained = false;  // Gone, and it was drained before on every daemon
+  int64_t lost = 0;  // Gone: requests that had not ended
   uint32_t weight_permille = 1000;
   std::vector<admin::v1::Lease> leases;  // one per owner
   std::vector<std::string> codes;        // of what is in the way

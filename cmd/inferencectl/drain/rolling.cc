@@ -174,7 +174,7 @@ std::optional<DrainOutcome> RollingDrain::Judge(const Active& active, const Drai
                  "unverified",
                  "drained (unverified) after " + took + ": the server's metrics tell nothing");
     case State::kGone:
-      if (view.gone_drained || view.lost == 0) {
+      if (view.lost == 0) {
         return End(active, view, ExitCode::kOk, "gone", "gone, with nothing in flight");
       }
       return End(active, view, ExitCode::kNo, "lost",
