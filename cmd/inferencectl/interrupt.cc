@@ -4,6 +4,8 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <condition_variable>
+#include <mutex>
 #include <utility>
 
 namespace inference::ctl {
@@ -52,6 +54,20 @@ Interrupt::~Interrupt() {
 
 int Interrupt::signal() const {
   return g_signal.load();
+}
+
+int SleepUnlessInterrupted(std::chrono::milliseconds time) {
+  std::mutex mutex;
+  std::condition_variable changed;
+  bool stop = false;
+  const Interrupt interrupt([&] {
+    const std::lock_guard lock(mutex);
+    stop = true;
+    changed.notify_all();
+  });
+  std::unique_lock lock(mutex);
+  changed.wait_for(lock, time, [&] { return stop; });
+  return stop ? interrupt.signal() : 0;
 }
 
 }  // namespace inference::ctl

@@ -2,6 +2,7 @@
 
 #include <signal.h>
 
+#include <chrono>
 #include <functional>
 #include <thread>
 
@@ -25,5 +26,8 @@ class Interrupt {
   int read_fd_ = -1;
   std::thread thread_;
 };
+
+/// Sleeps that long. Gives the signal that ended it before its time, or 0.
+int SleepUnlessInterrupted(std::chrono::milliseconds time);
 
 }  // namespace inference::ctl

@@ -19,8 +19,8 @@ bool Lists(std::string_view names, std::string_view name) {
 
 std::span<const VerbGroup> Groups() {
   static const std::array kGroups{
-      InspectGroup(), ValidateGroup(), EditGroup(),    ChangeGroup(),    DrainGroup(),
-      TestGroup(),    ExplainGroup(),  GeneralGroup(), EveryVerbGroup(),
+      InspectGroup(), ValidateGroup(), EditGroup(),    ChangeGroup(),  TrafficGroup(),
+      DrainGroup(),   TestGroup(),     ExplainGroup(), GeneralGroup(), EveryVerbGroup(),
   };
   return kGroups;
 }

@@ -72,6 +72,7 @@ VerbGroup ValidateGroup();
 VerbGroup EditGroup();
 VerbGroup ChangeGroup();
 VerbGroup DrainGroup();
+VerbGroup TrafficGroup();
 VerbGroup TestGroup();
 VerbGroup ExplainGroup();
 VerbGroup GeneralGroup();

@@ -145,6 +145,7 @@ Status Daemon::StartDataPlane() {
 
 Status Daemon::StartHttp() {
   exposition_.Register([this](auto& families) { CollectEndpoints(controller_, clock_, families); });
+  exposition_.Register([this](auto& families) { CollectSplits(controller_, families); });
   exposition_.Register([this](auto& families) { CollectConfig(controller_, families); });
   exposition_.Register([this](auto& families) {
     CollectDrains(controller_, controller_.drain_seconds(), families);

@@ -94,6 +94,38 @@ void CollectEndpoints(const inference::control::ControlView& view,
   }
 }
 
+namespace {
+
+void AddSplit(const std::string& kind, const std::string& object, size_t rule,
+              const inference::picker::WeightedChoice& choice, Families& families) {
+  for (const auto& target : choice.targets()) {
+    const Labels labels = {{"kind", kind},
+                           {"object", object},
+                           {"rule", std::to_string(rule)},
+                           {"target", target.name}};
+    AddCounter(families, "inferenced_split_requests_total",
+               "Requests that a weighted choice sent to a target.", labels,
+               static_cast<double>(target.share->total()));
+    AddGauge(families, "inferenced_split_share", "The share of requests by the weights, 0 to 1.",
+             labels, target.fraction);
+  }
+}
+
+}  // namespace
+
+void CollectSplits(const inference::control::ControlView& view, Families& families) {
+  const auto runtime = view.runtime().Get();
+  for (const auto& rule : runtime->route_rules()) {
+    AddSplit("HTTPRoute", rule->route, rule->index, rule->pools, families);
+  }
+  for (const PoolRuntime& pool : runtime->pools()) {
+    if (!pool.models) continue;
+    for (const auto& rule : pool.models->rules()) {
+      AddSplit(rule->kind, rule->object, rule->index, rule->choice, families);
+    }
+  }
+}
+
 void CollectDrains(const inference::control::ControlView& view,
                    const inference::telemetry::Histogram& seconds, Families& families) {
   for (const auto& [key, row] : *view.drains()) {

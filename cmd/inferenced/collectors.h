@@ -12,6 +12,10 @@ void CollectEndpoints(const inference::control::ControlView& view,
                       const inference::base::Clock& clock,
                       inference::telemetry::Families& families);
 
+/// Where rules that choose by weight sent requests, and where they should.
+void CollectSplits(const inference::control::ControlView& view,
+                   inference::telemetry::Families& families);
+
 /// Endpoints that are drained, and how long drains took.
 void CollectDrains(const inference::control::ControlView& view,
                    const inference::telemetry::Histogram& seconds,

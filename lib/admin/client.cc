@@ -92,6 +92,10 @@ Result<v1::ListObjectsResponse> AdminClient::ListObjects() {
   return Call(&v1::Admin::Stub::ListObjects, v1::ListObjectsRequest());
 }
 
+Result<v1::ListSplitsResponse> AdminClient::ListSplits() {
+  return Call(&v1::Admin::Stub::ListSplits, v1::ListSplitsRequest());
+}
+
 Result<v1::ListHistoryResponse> AdminClient::ListHistory(const v1::ListHistoryRequest& request) {
   return Call(&v1::Admin::Stub::ListHistory, request);
 }

@@ -27,6 +27,7 @@ class AdminClient {
   Result<v1::WhyResponse> Why(const std::string& request_id);
   Result<v1::ChangeResponse> Change(const v1::ChangeRequest& request);
   Result<v1::ListObjectsResponse> ListObjects();
+  Result<v1::ListSplitsResponse> ListSplits();
   Result<v1::ListHistoryResponse> ListHistory(const v1::ListHistoryRequest& request);
 
   Result<v1::DrainResponse> Drain(const v1::DrainRequest& request);

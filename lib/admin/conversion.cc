@@ -64,6 +64,10 @@ const char* RefusalName(picker::Refusal refusal) {
       return "NoEndpoints";
     case picker::Refusal::kFilteredOut:
       return "FilteredOut";
+    case picker::Refusal::kShed:
+      return "Shed";
+    case picker::Refusal::kNoModel:
+      return "NoModel";
   }
   return "";
 }
@@ -352,6 +356,11 @@ void FillDecision(const picker::DecisionRecord& record, const picker::Runtime& r
   out->set_generation(record.generation);
   out->set_pool(SafeText(record.pool_view()));
   out->set_model(SafeText(record.model_view()));
+  out->set_target_model(SafeText(record.target_model_view()));
+  out->set_route_rule(SafeText(record.route_rule_view()));
+  out->set_model_rule(SafeText(record.model_rule_view()));
+  out->set_priority(record.priority.value);
+  out->set_sheddable(record.priority.sheddable);
   if (record.refusal != picker::Refusal::kNone) {
     FillRefusal(record.refusal, out->mutable_refusal());
   } else if (record.fault_size > 0) {

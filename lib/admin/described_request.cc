@@ -2,6 +2,7 @@
 
 #include "admin/conversion.h"
 #include "base/text.h"
+#include "request/headers.h"
 
 namespace inference::admin {
 namespace {
@@ -61,8 +62,9 @@ Status DescribedRequest::DescribePrompt(const v1::PickRequest& in) {
     return Status(Code::kInvalidArgument,
                   "prompt_tokens must be 0.." + std::to_string(kMaxPromptTokens));
   }
-  request_.call = api::CallKind::kCompletions;
-  request_.model = request_.target_model = in.model();
+  // Without a model it is a request that carries none.
+  if (!in.model().empty()) request_.call = api::CallKind::kCompletions;
+  request_.model = in.model();
   if (!in.prompt().empty()) {
     request_.pieces.push_back(in.prompt());
   } else if (in.prompt_tokens() > 0) {
@@ -83,6 +85,11 @@ Status DescribedRequest::Read(const v1::PickRequest& in, const api::DaemonConfig
   pick_.pool = in.pool();
   pick_.route = in.route();
   pick_.subset = {!subset_.empty(), subset_};
+  if (*config.trust_priority_headers) {
+    const request::RequestFacts facts = request::ReadHeaders(headers_);
+    pick_.objective = facts.objective;
+    pick_.model_rewrite = facts.model_rewrite;
+  }
   return Status::Ok();
 }
 

@@ -9,6 +9,7 @@
 #include "admin/drains.h"
 #include "admin/dry_run.h"
 #include "admin/peers.h"
+#include "admin/splits.h"
 
 namespace inference::admin {
 namespace {
@@ -93,6 +94,12 @@ grpc::Status AdminService::ListPools(grpc::ServerContext*, const v1::ListPoolsRe
   for (const std::string& name : request->names()) {
     if (unseen.erase(name) > 0) response->add_unknown_names(name);
   }
+  return grpc::Status::OK;
+}
+
+grpc::Status AdminService::ListSplits(grpc::ServerContext*, const v1::ListSplitsRequest*,
+                                      v1::ListSplitsResponse* response) {
+  FillSplits(*view_.runtime().Get(), response);
   return grpc::Status::OK;
 }
 

@@ -31,6 +31,8 @@ class AdminService final : public v1::Admin::Service {
                               grpc::ServerWriter<v1::ListEndpointsResponse>*) override;
   grpc::Status Pick(grpc::ServerContext*, const v1::PickRequest*, v1::PickResponse*) override;
   grpc::Status Why(grpc::ServerContext*, const v1::WhyRequest*, v1::WhyResponse*) override;
+  grpc::Status ListSplits(grpc::ServerContext*, const v1::ListSplitsRequest*,
+                          v1::ListSplitsResponse*) override;
   grpc::Status Change(grpc::ServerContext*, const v1::ChangeRequest*, v1::ChangeResponse*) override;
   grpc::Status ListObjects(grpc::ServerContext*, const v1::ListObjectsRequest*,
                            v1::ListObjectsResponse*) override;

@@ -21,7 +21,8 @@ struct ObjectMeta {
   std::string ns = "default";
   Labels labels;
   Labels annotations;
-  Origin origin;  // of the object
+  std::string created;  // metadata.creationTimestamp, "2026-01-31T12:00:00Z"; empty: not known
+  Origin origin;        // of the object
 
   /// "namespace/name"
   std::string key() const { return ns + "/" + name; }
@@ -58,6 +59,57 @@ struct EndpointSet {
   };
   ObjectMeta meta;
   std::vector<Endpoint> endpoints;
+};
+
+/// How much a model's requests matter; of an InferenceModel.
+enum class Criticality { kCritical, kStandard, kSheddable };
+
+/// InferenceModelRewrite (inference.networking.x-k8s.io and llm-d.ai v1alpha2), and InferenceModel
+/// (x-k8s.io v1alpha1 and v1alpha2) as the one rule that it stands for. Acts on requests to one
+/// pool of its namespace.
+struct ModelRewrite {
+  struct Target {
+    std::string model;
+    std::optional<int> weight;  // 0..1,000,000; all targets of a rule have one, or none has
+    Origin origin;
+  };
+  struct Rule {
+    std::vector<std::string> models;  // any of them; empty: every model
+    std::vector<Target> targets;      // empty in an InferenceModel: served under its own name
+    Origin origin;
+  };
+  std::string kind;  // as it was written
+  ObjectMeta meta;
+  Field<std::string> pool;  // a name
+  std::vector<Rule> rules;
+  std::optional<Criticality> criticality;  // of an InferenceModel
+
+  std::string pool_key() const { return meta.ns + "/" + *pool; }
+};
+
+/// InferenceObjective, the same groups. Chosen by a request's objective header.
+struct Objective {
+  ObjectMeta meta;
+  Field<std::string> pool;  // a name
+  int priority = 0;         // below 0: may be shed
+
+  std::string pool_key() const { return meta.ns + "/" + *pool; }
+};
+
+/// HTTPRoute, gateway.networking.k8s.io: what of it is the picker's, the pools behind its rules.
+/// Everything else is the gateway's work.
+struct HttpRoute {
+  struct Backend {
+    std::string pool;  // "namespace/name"
+    int weight = 1;    // 0..1,000,000
+    Origin origin;
+  };
+  struct Rule {
+    std::vector<Backend> pools;
+    Origin origin;
+  };
+  ObjectMeta meta;
+  std::vector<Rule> rules;
 };
 
 /// One plugin of an EndpointPickerConfig.

@@ -40,6 +40,13 @@ constexpr auto kApproxPrefix = std::to_array<ParamSpec>({
      "blocks remembered per endpoint without autoTune"},
 });
 
+constexpr auto kUtilization = std::to_array<ParamSpec>({
+    {"queueDepthThreshold", ParamType::kInt, "5", 1, kMaxInt,
+     "this many waiting requests fill an endpoint"},
+    {"kvCacheUtilThreshold", ParamType::kNumber, "0.8", 0.001, 1,
+     "this much of its KV cache in use fills an endpoint"},
+});
+
 // Sorted by type. `available` is a promise: the type and every parameter in its table is acted on.
 constexpr auto kCatalogue = std::to_array<PluginInfo>({
     {"active-request-scorer",
@@ -477,13 +484,8 @@ constexpr auto kCatalogue = std::to_array<PluginInfo>({
      {},
      "endpoints near the peer score higher"},
     {"topology-extractor", PluginKind::kExtractor, false, "alpha", {}, "reads topology labels"},
-    {"utilization-detector",
-     PluginKind::kSaturationDetector,
-     true,
-     "beta",
-     {},
-     "sheds requests of negative priority under load; this build has no priorities, so nothing is "
-     "shed"},
+    {"utilization-detector", PluginKind::kSaturationDetector, true, "beta", kUtilization,
+     "sheds requests of negative priority while the pool is full"},
     {"utilization-filter",
      PluginKind::kFilter,
      false,

@@ -40,18 +40,19 @@ bool HasLabels(const api::Labels& labels, const api::Labels& wanted) {
 ManifestSet Without(const ManifestSet& set, const std::set<ObjectKey>& touched) {
   std::set<std::pair<std::string_view, std::string>> gone;  // kind, "namespace/name"
   for (const ObjectKey& key : touched) gone.emplace(key.kind, key.ns + "/" + key.name);
-  ManifestSet out;
-  for (const api::InferencePool& pool : set.pools) {
-    if (!gone.contains({"InferencePool", pool.meta.key()})) out.pools.push_back(pool);
-  }
-  for (const api::EndpointSet& endpoints : set.endpoint_sets) {
-    if (!gone.contains({"EndpointSet", endpoints.meta.key()})) {
-      out.endpoint_sets.push_back(endpoints);
-    }
-  }
-  for (const ObjectText& object : set.objects) {
-    if (!touched.contains(KeyOf(object))) out.objects.push_back(object);
-  }
+  const auto drop = [&](auto& objects, const auto& kind_of) {
+    std::erase_if(objects, [&](const auto& object) {
+      return gone.contains({kind_of(object), object.meta.key()});
+    });
+  };
+  ManifestSet out = set;
+  drop(out.pools, [](const auto&) { return std::string_view("InferencePool"); });
+  drop(out.endpoint_sets, [](const auto&) { return std::string_view("EndpointSet"); });
+  drop(out.rewrites, [](const auto& rewrite) { return std::string_view(rewrite.kind); });
+  drop(out.objectives, [](const auto&) { return std::string_view("InferenceObjective"); });
+  drop(out.routes, [](const auto&) { return std::string_view("HTTPRoute"); });
+  std::erase_if(out.objects,
+                [&](const ObjectText& object) { return touched.contains(KeyOf(object)); });
   return out;
 }
 

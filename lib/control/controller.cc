@@ -41,6 +41,7 @@ void Log(const api::Diagnostics& diagnostics) {
 Controller::Controller(Options options)
     : options_(std::move(options)),
       runtime_(EmptyRuntime()),
+      builder_(*options_.clock),
       drains_(*options_.clock, std::random_device()()) {}
 
 Controller::~Controller() {

@@ -80,7 +80,7 @@ std::vector<datastore::KnownEndpoint> Flatten(
   return out;
 }
 
-RuntimeBuilder::RuntimeBuilder() {
+RuntimeBuilder::RuntimeBuilder(const base::Clock& clock) : clock_(clock) {
   scheduling::RegisterBuiltins(registry_);
 }
 
@@ -110,6 +110,7 @@ bool RuntimeBuilder::CompilePool(const Inputs& inputs, const api::InferencePool&
   out.config_text = std::move(text);
   out.scheduler = scheduling::Compile(*config, registry_, diagnostics);
   if (!out.scheduler) return false;
+  out.saturation = flowcontrol::ReadSaturationLimits(*config);
   out.columns_id = picker::ColumnNames::Intern(*out.scheduler);
   out.pool_id = pool_ids_.emplace(key, static_cast<uint32_t>(pool_ids_.size())).first->second;
   return true;
@@ -158,6 +159,7 @@ std::unique_ptr<Built> RuntimeBuilder::Build(const Inputs& inputs, uint64_t gene
   if (!good || api::HasErrors(diagnostics)) return nullptr;
 
   auto built = std::make_unique<Built>();
+  const base::WallTime now = clock_.WallNow();
   std::vector<picker::PoolRuntime> runtimes;
   for (auto& pool :
        pools_.Build(inputs.manifests.pools, Flatten(inputs.manifests.endpoint_sets, inputs.dns))) {
@@ -165,6 +167,9 @@ std::unique_ptr<Built> RuntimeBuilder::Build(const Inputs& inputs, uint64_t gene
     const api::PoolConfig* own = PoolConfigOf(*inputs.daemon, pool->key());
     picker::PoolRuntime runtime;
     runtime.scheduler = parts.scheduler;
+    runtime.saturation = parts.saturation;
+    runtime.models = std::make_shared<const picker::ModelTable>(
+        inputs.manifests.rewrites, inputs.manifests.objectives, pool->key(), shares_, now);
     runtime.columns_id = parts.columns_id;
     runtime.pool_id = parts.pool_id;
     runtime.read.stale_after = *ScrapeConfigOf(*inputs.daemon, pool->key()).stale_after;
@@ -179,8 +184,9 @@ std::unique_ptr<Built> RuntimeBuilder::Build(const Inputs& inputs, uint64_t gene
   AddTargets(*inputs.daemon, runtimes, maps, built->targets);
   std::unordered_map<std::string, std::string> routes;
   for (const auto& [route, pool] : inputs.daemon->routes) routes[route] = *pool;
-  built->runtime =
-      std::make_shared<const picker::Runtime>(generation, std::move(runtimes), std::move(routes));
+  built->runtime = std::make_shared<const picker::Runtime>(
+      generation, std::move(runtimes), std::move(routes),
+      picker::MakeRouteRules(inputs.manifests.routes, shares_, now));
   compiled_ = std::move(compiled);
   return built;
 }

@@ -44,7 +44,7 @@ struct Built {
 /// that did not change. Not thread-safe; the control thread owns it.
 class RuntimeBuilder {
  public:
-  RuntimeBuilder();
+  explicit RuntimeBuilder(const base::Clock& clock = base::Clock::Real());
 
   /// Checks the resulting whole, then builds. Null, with errors in `diagnostics`, when it can't be;
   /// nothing that was built before is touched then.
@@ -58,6 +58,7 @@ class RuntimeBuilder {
   struct CompiledPool {
     std::string config_text;  // what the scheduler was compiled from
     std::shared_ptr<const scheduling::Scheduler> scheduler;
+    flowcontrol::SaturationLimits saturation;
     uint32_t columns_id = 0;
     uint32_t pool_id = 0;
   };
@@ -70,9 +71,11 @@ class RuntimeBuilder {
   void AddTargets(const api::DaemonConfig& daemon, const std::vector<picker::PoolRuntime>& pools,
                   const metrics::EngineMaps& maps, std::vector<scrape::Target>& targets) const;
 
+  const base::Clock& clock_;  // when weights changed
   scheduling::PluginRegistry registry_;
   datastore::PoolBuilder pools_;
   CompiledPools compiled_;
+  picker::ShareBook shares_;
   std::map<std::string, uint32_t, std::less<>> pool_ids_;
 };
 

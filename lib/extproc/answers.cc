@@ -17,6 +17,8 @@ constexpr size_t kCopyBelow = 4096;
 /// Headers that one answer may remove; there are fewer names of ours than this.
 constexpr size_t kMaxRemoved = 32;
 
+constexpr std::string_view kAcceptEncoding = "accept-encoding";
+
 /// Seconds after which a refused client should try again.
 constexpr std::string_view kRetryAfter = "1";
 
@@ -69,18 +71,29 @@ void Session::Answer(const picker::PickResult& result, Kind moment, bool request
     endpoint_answer_ = reservation_.endpoint()->info().host_port;
     response_needed_ = true;
   }
-  const std::array<HeaderPair, 2> set = {HeaderPair{request::kDestinationHeader, destination},
-                                         HeaderPair{request::kRequestIdHeader, request_id_}};
-  std::array<std::string_view, kMaxRemoved> remove;
-  const size_t n_remove =
-      NamesToRemove(pending_->headers, context_.options.endpoint_header, remove);
-  const wire::HeaderMutation mutation{{set.data(), generated_id_ ? 2u : 1u},
-                                      {remove.data(), n_remove}};
-
   const bool buffered =
       modes_.request == BodyMode::kBuffered || modes_.request == BodyMode::kBufferedPartial;
+  std::string body, length;
+  if (buffered && renamed_) {
+    const Splice splice = SpliceModel();
+    body = std::string(splice.before).append(splice.name).append(splice.after);
+    length = std::to_string(body.size());
+  }
+  std::array<HeaderPair, 3> set = {HeaderPair{request::kDestinationHeader, destination}};
+  size_t n_set = 1;
+  if (generated_id_) set[n_set++] = {request::kRequestIdHeader, request_id_};
+  if (!length.empty()) set[n_set++] = {"content-length", length};
+  std::array<std::string_view, kMaxRemoved> remove;
+  size_t n_remove = NamesToRemove(pending_->headers, context_.options.endpoint_header, remove);
+  // A name can't be given back in a compressed response.
+  if (renamed_ && n_remove < kMaxRemoved && !pending_->headers.Find(kAcceptEncoding).empty()) {
+    remove[n_remove++] = kAcceptEncoding;
+  }
+  const wire::HeaderMutation mutation{{set.data(), n_set}, {remove.data(), n_remove}};
+
   if (buffered && moment == Kind::kRequestBody) {
-    wire::AppendBodyResponse(out_.tail(), Phase::kRequest, mutation, true, destination, false, {});
+    wire::AppendBodyResponse(out_.tail(), Phase::kRequest, mutation, true, destination,
+                             renamed_ != nullptr, body);
   } else if (buffered && moment == Kind::kRequestTrailers) {
     // No body came, and headers can't be set here any more: metadata is all that is left.
     wire::AppendTrailersResponse(out_.tail(), Phase::kRequest, destination);
@@ -97,28 +110,54 @@ void Session::Answer(const picker::PickResult& result, Kind moment, bool request
   MaybeCloseEarly();
 }
 
+Session::Splice Session::SpliceModel() const {
+  const std::string_view body = pending_->body.view();
+  const request::ModelPlace& place = *pending_->parsed.model_at;
+  Splice splice{body.substr(0, place.begin), body.substr(place.end), {}};
+  if (place.missing()) splice.name = "\"model\":";
+  request::AppendJsonString(renamed_->served, splice.name);
+  if (place.missing()) splice.name += ',';
+  return splice;
+}
+
 void Session::EchoBody(bool end_of_stream) {
   const Body& body = pending_->body;
-  const std::string_view bytes = body.view();
+  if (renamed_) {
+    const Splice splice = SpliceModel();
+    EchoPieces(body, splice.before, false);
+    wire::AppendStreamedBodyHead(out_.tail(), Phase::kRequest, splice.name.size(), false);
+    out_.tail() += splice.name;
+    EchoPieces(body, splice.after, end_of_stream);
+  } else {
+    EchoPieces(body, body.view(), end_of_stream);
+  }
+  if (!end_of_stream) wire::AppendTrailersResponse(out_.tail(), Phase::kRequest);
+}
+
+void Session::EchoPieces(const Body& body, std::string_view bytes, bool end) {
+  const size_t begin = static_cast<size_t>(bytes.data() - body.data());
   size_t offset = 0;
   // An empty body still needs its end; with trailers to follow there is nothing to say of it.
   do {
     const size_t piece = std::min(kMaxPiece, bytes.size() - offset);
     const bool last = offset + piece == bytes.size();
-    if (piece > 0 || end_of_stream) {
-      wire::AppendStreamedBodyHead(out_.tail(), Phase::kRequest, piece, end_of_stream && last);
+    if (piece > 0 || end) {
+      wire::AppendStreamedBodyHead(out_.tail(), Phase::kRequest, piece, end && last);
       if (piece <= kCopyBelow) {
         out_.tail().append(bytes, offset, piece);
       } else {
-        out_.AddSlice(body, offset, piece);
+        out_.AddSlice(body, begin + offset, piece);
       }
     }
     offset += piece;
   } while (offset < bytes.size());
-  if (!end_of_stream) wire::AppendTrailersResponse(out_.tail(), Phase::kRequest);
 }
 
 void Session::RefusePick(const picker::PickResult& result) {
+  if (result.refusal == picker::Refusal::kNoModel) {
+    const request::Fault& fault = *pending_->parsed.no_model;
+    return Refuse(400, fault.ToString(), fault.param, {});
+  }
   Refuse(picker::HttpStatus(result.refusal), picker::Message(result.refusal), {},
          picker::DroppedReason(result.refusal));
 }

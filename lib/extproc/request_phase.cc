@@ -171,14 +171,14 @@ void Session::OnParsed(ParseJob& job) {
   if (half_closed_) OnHalfClose();
 }
 
-bool Session::TakeParsed(const request::ParseResult& parsed) {
+bool Session::TakeParsed(request::ParseResult& parsed) {
   api::InferenceRequest& request = context_.request;
   if (!parsed.ok()) {
     Refuse(parsed.fault->http_status, parsed.fault->ToString(), parsed.fault->param, {});
     return false;
   }
-  if (request.model.empty()) request.model = pending_->facts.gateway_model;
-  if (request.target_model.empty()) request.target_model = request.model;
+  if (request.model.empty() && !parsed.no_model) request.model = pending_->facts.gateway_model;
+  pending_->parsed = std::move(parsed);
   return true;
 }
 
@@ -190,20 +190,19 @@ void Session::Decide(Kind moment, bool request_ended) {
   context_.ClearRequest();
   if (moment == Kind::kRequestHeaders) {
     context_.request.call = request::CallKindOfPath(facts.path);
-    context_.request.model = context_.request.target_model = facts.gateway_model;
+    context_.request.model = facts.gateway_model;
   } else {
     // A body that the gateway cut is no fault of the client.
     const bool cut = modes_.request == BodyMode::kBufferedPartial && !request_ended;
     if (ParseElsewhere(cut)) return;
-    if (!TakeParsed(ParseBody(context_.parser, facts.path, facts.content_type, pending_->body, cut,
-                              context_.request))) {
-      return;
-    }
+    request::ParseResult parsed = ParseBody(context_.parser, facts.path, facts.content_type,
+                                            pending_->body, cut, context_.request);
+    if (!TakeParsed(parsed)) return;
   }
   PickEndpoint(begun);
 }
 
-void Session::PickEndpoint(base::Time begun) {
+void Session::ShowHeaders() {
   PendingRequest& pending = *pending_;
   context_.headers.clear();
   for (size_t i = 0; i < pending.headers.size(); ++i) {
@@ -218,17 +217,44 @@ void Session::PickEndpoint(base::Time begun) {
     context_.headers.push_back(header);
   }
   context_.request.headers = context_.headers;
+}
+
+void Session::PickEndpoint(base::Time begun) {
+  PendingRequest& pending = *pending_;
+  ShowHeaders();
   context_.subset = base::SplitTrimmed(pending.subset, ',');
-  const picker::PickRequest asked{
-      &context_.request, pending.pool, pending.route, {pending.subset_present, context_.subset}};
+  picker::PickRequest asked{.request = &context_.request,
+                            .pool = pending.pool,
+                            .route = pending.route,
+                            .subset = {pending.subset_present, context_.subset}};
+  asked.can_rewrite = pending.parsed.model_at.has_value();
+  if (context_.options.trust_priority_headers) {
+    asked.objective = pending.facts.objective;
+    asked.model_rewrite = pending.facts.model_rewrite;
+  }
   picker::PickResult result =
       picker::Pick(*context_.runtime, asked, context_.now, context_.rng, context_.scratch);
   const base::Duration took = context_.clock.Now() - begun;
   Remember(result, took);
   if (!result.picked()) return RefusePick(result);
   reservation_ = std::move(result.reservation);
-  response_needed_ = ResponseNeeded(*result.pool);
+  NoteRename();
+  response_needed_ =
+      (renamed_ && modes_.response != BodyMode::kNone) || ResponseNeeded(*result.pool);
   Answer(result, moment_, request_ended_);
+}
+
+void Session::NoteRename() {
+  // A longer name would stay in memory for as long as the response; nobody has one.
+  constexpr size_t kMaxRestored = 512;
+  const api::InferenceRequest& request = context_.request;
+  if (!pending_->parsed.model_at || request.target_model == request.model) return;
+  const request::ModelPlace& place = *pending_->parsed.model_at;
+  renamed_ = std::make_unique<Renamed>();
+  renamed_->served = request.target_model;
+  if (place.end - place.begin <= kMaxRestored) {
+    renamed_->asked = pending_->body.view().substr(place.begin, place.end - place.begin);
+  }
 }
 
 bool Session::ResponseNeeded(const picker::PoolRuntime& pool) const {
@@ -257,7 +283,8 @@ void Session::Remember(const picker::PickResult& result, base::Duration took) {
   series_->Picked(std::chrono::duration<double>(took).count());
 
   picker::DecisionRecord& record = context_.ring.Next();
-  picker::FillRecord(*context_.runtime, result, context_.scratch.decision, record);
+  picker::FillRecord(*context_.runtime, result, context_.scratch.decision,
+                     request.target_model == request.model ? "" : request.target_model, record);
   record.SetRequestId(request_id_);
   record.SetModel(model_);
   record.wall_ms = std::chrono::duration_cast<std::chrono::milliseconds>(

@@ -43,13 +43,22 @@ void Session::OnResponseHeaders(wire::Message& message) {
     streaming_ = kind == request::ResponseKind::kSse;
     if (kind != request::ResponseKind::kOpaque && modes_.response != BodyMode::kNone) {
       usage_ = std::make_unique<request::UsageScanner>(kind);
+      if (renamed_ && !renamed_->asked.empty() && role_ == Role::kPick) {
+        renamed_->restorer =
+            std::make_unique<request::ModelRestorer>(renamed_->served, renamed_->asked);
+      }
     }
   }
   if (answers()) {
     const std::pair<std::string_view, std::string_view> shown{request::kEndpointHeader,
                                                               endpoint_answer_};
-    wire::AppendHeadersResponse(out_.tail(), Phase::kResponse,
-                                {{&shown, endpoint_answer_.empty() ? 0u : 1u}, {}}, false, {});
+    // The length changes with the name; in full duplex Envoy has taken it away already.
+    const std::string_view length = "content-length";
+    const bool other_length = restores() && modes_.response != BodyMode::kFullDuplex;
+    wire::AppendHeadersResponse(
+        out_.tail(), Phase::kResponse,
+        {{&shown, endpoint_answer_.empty() ? 0u : 1u}, {&length, other_length ? 1u : 0u}}, false,
+        {});
   }
   if (message.end_of_stream) return FinishResponse(picker::StreamOutcome::kServed);
   // Without body messages the response's end is not ours to see; trailers may still come.
@@ -113,7 +122,9 @@ void Session::NoteUpstream(const wire::Message& message) {
 }
 
 void Session::OnResponseBody(std::string_view bytes, size_t rest) {
-  if (answers() && modes_.response == BodyMode::kFullDuplex) {
+  if (restores()) {
+    RestoreModel(bytes);
+  } else if (answers() && modes_.response == BodyMode::kFullDuplex) {
     // Passed on as it comes; only the piece that ends the message waits for the flag behind it.
     if (rest > 0) {
       wire::AppendStreamedBodyHead(out_.tail(), Phase::kResponse, bytes.size(), false);
@@ -128,6 +139,23 @@ void Session::OnResponseBody(std::string_view bytes, size_t rest) {
   if (usage_) usage_->Feed(bytes);
 }
 
+void Session::RestoreModel(std::string_view bytes) {
+  renamed_->restorer->Feed(bytes, renamed_->restored);
+  if (modes_.response == BodyMode::kFullDuplex && !renamed_->restored.empty()) SendRestored(false);
+}
+
+// Sends what is restored: a piece in full duplex, elsewhere the answer to one body message.
+void Session::SendRestored(bool end_of_stream) {
+  std::string& restored = renamed_->restored;
+  if (modes_.response == BodyMode::kFullDuplex) {
+    wire::AppendStreamedBodyHead(out_.tail(), Phase::kResponse, restored.size(), end_of_stream);
+    out_.tail() += restored;
+  } else {
+    wire::AppendBodyResponse(out_.tail(), Phase::kResponse, {}, false, {}, true, restored);
+  }
+  restored.clear();
+}
+
 void Session::NoteChunk(size_t bytes) {
   if (bytes == 0 || last_chunk_ == context_.now) return;
   if (first_chunk_ == base::Time{}) {
@@ -140,7 +168,10 @@ void Session::NoteChunk(size_t bytes) {
 }
 
 void Session::OnResponseBodyEnd(bool end_of_stream) {
-  if (answers()) {
+  if (restores()) {
+    if (end_of_stream) renamed_->restorer->Finish(renamed_->restored);
+    if (end_of_stream || modes_.response != BodyMode::kFullDuplex) SendRestored(end_of_stream);
+  } else if (answers()) {
     switch (modes_.response) {
       case BodyMode::kFullDuplex:
         if (piece_open_) {
@@ -161,6 +192,10 @@ void Session::OnResponseBodyEnd(bool end_of_stream) {
 }
 
 void Session::OnResponseTrailers() {
+  if (restores() && modes_.response == BodyMode::kFullDuplex) {
+    renamed_->restorer->Finish(renamed_->restored);
+    if (!renamed_->restored.empty()) SendRestored(false);
+  }
   if (answers()) wire::AppendTrailersResponse(out_.tail(), Phase::kResponse);
   FinishResponse(picker::StreamOutcome::kServed);
 }

@@ -12,6 +12,7 @@ void PendingRequest::Clear() {
   route.clear();
   subset.clear();
   subset_present = false;
+  parsed = {};
 }
 
 void SessionContext::ClearRequest() {

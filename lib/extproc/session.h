@@ -20,6 +20,7 @@
 #include "picker/pick.h"
 #include "picker/runtime.h"
 #include "request/headers.h"
+#include "request/model_restorer.h"
 #include "request/openai_request.h"
 #include "request/usage.h"
 #include "telemetry/request_stats.h"
@@ -51,6 +52,7 @@ struct PendingRequest {
   Body body;
   std::string pool, route, subset;
   bool subset_present = false;
+  request::ParseResult parsed;  // of the body
 
   void Clear();
 };
@@ -147,8 +149,10 @@ class Session final : public wire::Events {
   void OnRequestTrailers();
   void Decide(wire::Kind moment, bool request_ended);
   bool ParseElsewhere(bool cut);
-  bool TakeParsed(const request::ParseResult& parsed);
+  bool TakeParsed(request::ParseResult& parsed);
   void PickEndpoint(base::Time begun);
+  void ShowHeaders();
+  void NoteRename();
   bool ResponseNeeded(const picker::PoolRuntime& pool) const;
   void Remember(const picker::PickResult& result, base::Duration took);
   void MaybeCloseEarly();
@@ -157,6 +161,13 @@ class Session final : public wire::Events {
   // answers.cc
   void Answer(const picker::PickResult& result, wire::Kind moment, bool request_ended);
   void EchoBody(bool end_of_stream);
+  void EchoPieces(const Body& body, std::string_view bytes, bool end);
+  /// The body in two parts around the model's name, and that name as the server gets it.
+  struct Splice {
+    std::string_view before, after;
+    std::string name;
+  };
+  Splice SpliceModel() const;
   void Refuse(int status, std::string_view message, std::string_view param,
               std::string_view reason);
   void RefusePick(const picker::PickResult& result);
@@ -169,6 +180,8 @@ class Session final : public wire::Events {
   void TakeObserved(wire::Message& message);
   void NoteUpstream(const wire::Message& message);
   void NoteChunk(size_t bytes);
+  void RestoreModel(std::string_view bytes);
+  void SendRestored(bool end_of_stream);
   void FinishResponse(picker::StreamOutcome outcome);
 
   // session.cc
@@ -179,6 +192,7 @@ class Session final : public wire::Events {
   void End(picker::StreamOutcome outcome, telemetry::Outcome label);
 
   bool answers() const { return role_ != Role::kObserve; }
+  bool restores() const { return renamed_ && renamed_->restorer; }
 
   SessionContext& context_;
   Outbox& out_;
@@ -191,6 +205,13 @@ class Session final : public wire::Events {
   std::string request_id_;
   std::string model_;
   std::string endpoint_answer_;  // the client asked for the picked endpoint
+  /// Of a request whose model was renamed.
+  struct Renamed {
+    std::string served, asked;  // `asked` as a JSON string; empty: the client named none
+    std::unique_ptr<request::ModelRestorer> restorer;  // while the response passes by
+    std::string restored;                              // not sent yet
+  };
+  std::unique_ptr<Renamed> renamed_;
   uint64_t record_ = 0;
   uint32_t record_reactor_ = 0;
   uint32_t pool_id_ = 0;

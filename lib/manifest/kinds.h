@@ -37,6 +37,12 @@ api::EndpointSet ReadEndpointSet(const Node& document, api::Diagnostics& out);
 /// REQUIRES: apiVersion and kind of the document are those of an EndpointPickerConfig.
 api::EndpointPickerConfig ReadEndpointPickerConfig(const Node& document, PickerUse use,
                                                    api::Diagnostics& out);
+api::ModelRewrite ReadModelRewrite(const Node& document, api::Diagnostics& out);
+/// `version`: v1alpha1 or v1alpha2.
+api::ModelRewrite ReadInferenceModel(const Node& document, std::string_view version,
+                                     api::Diagnostics& out);
+api::Objective ReadObjective(const Node& document, api::Diagnostics& out);
+api::HttpRoute ReadHttpRoute(const Node& document, api::Diagnostics& out);
 
 /// Overlays what is written on `scrape`.
 void ReadScrape(const Node& node, const std::string& path, api::ScrapeConfig& scrape,
@@ -51,5 +57,10 @@ void Assign(const Node& node, std::optional<T> value, api::Field<T>& target) {
 
 inline constexpr std::string_view kPoolApiVersion = "inference.networking.k8s.io/v1";
 inline constexpr std::string_view kOurApiVersion = "inferenced.dev/v1alpha1";
+inline constexpr std::string_view kModelApiVersion = "llm-d.ai/v1alpha2";  // rewrites, objectives
+inline constexpr std::string_view kRouteApiVersion = "gateway.networking.k8s.io/v1";
+
+/// May an object of that apiVersion and kind stand among the manifests?
+bool IsActedOn(std::string_view api_version, std::string_view kind);
 
 }  // namespace inference::manifest

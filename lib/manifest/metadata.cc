@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 
 #include "api/codes.h"
@@ -30,11 +31,7 @@ constexpr auto kKnownKinds = std::to_array<KnownKind>({
     {kXGroup, "InferencePool",
      "write it as inference.networking.k8s.io/v1: selector becomes selector.matchLabels, "
      "targetPortNumber becomes targetPorts, extensionRef becomes endpointPickerRef"},
-    {"", "InferenceObjective", "all requests have priority 0 here; remove it from the manifests"},
-    {"", "InferenceModelRewrite", "models are not rewritten here; remove it from the manifests"},
-    {"", "InferenceModel", "the kind was withdrawn upstream; remove it from the manifests"},
     {"", "InferencePoolImport", "other clusters are not followed; remove it from the manifests"},
-    {"", "HTTPRoute", "the gateway acts on it; keep it out of these manifests"},
     {"", "GRPCRoute", "the gateway acts on it; keep it out of these manifests"},
     {"", "Gateway", "the gateway acts on it; keep it out of these manifests"},
     {"", "GatewayClass", "the gateway acts on it; keep it out of these manifests"},
@@ -60,12 +57,38 @@ constexpr auto kKnownKinds = std::to_array<KnownKind>({
 struct Expected {
   std::string_view kind, api_version;
 };
-constexpr auto kActedOn =
-    std::to_array<Expected>({{"InferencePool", kPoolApiVersion}, {"EndpointSet", kOurApiVersion}});
+// The first of a kind is the one to write.
+constexpr auto kActedOn = std::to_array<Expected>({
+    {"InferencePool", kPoolApiVersion},
+    {"EndpointSet", kOurApiVersion},
+    {"InferenceModelRewrite", kModelApiVersion},
+    {"InferenceModelRewrite", "inference.networking.x-k8s.io/v1alpha2"},
+    {"InferenceObjective", kModelApiVersion},
+    {"InferenceObjective", "inference.networking.x-k8s.io/v1alpha2"},
+    {"InferenceModel", "inference.networking.x-k8s.io/v1alpha2"},
+    {"InferenceModel", "inference.networking.x-k8s.io/v1alpha1"},
+    {"HTTPRoute", kRouteApiVersion},
+    {"HTTPRoute", "gateway.networking.k8s.io/v1beta1"},
+});
 
 constexpr size_t kMaxAnnotationBytes = 256 << 10;
 
+// "2026-01-31T12:00:00Z": such texts sort as their times do.
+bool IsUtcSecond(std::string_view text) {
+  constexpr std::string_view kForm = "0000-00-00T00:00:00Z";
+  return text.size() == kForm.size() &&
+         std::equal(text.begin(), text.end(), kForm.begin(), [](char c, char form) {
+           return form == '0' ? c >= '0' && c <= '9' : c == form;
+         });
+}
+
 }  // namespace
+
+bool IsActedOn(std::string_view api_version, std::string_view kind) {
+  return std::any_of(kActedOn.begin(), kActedOn.end(), [&](const Expected& expected) {
+    return expected.kind == kind && expected.api_version == api_version;
+  });
+}
 
 TypeMeta ReadTypeMeta(const Node& document, api::Diagnostics& out) {
   TypeMeta type;
@@ -84,7 +107,8 @@ TypeMeta ReadTypeMeta(const Node& document, api::Diagnostics& out) {
 
 void RefuseKind(const TypeMeta& type, api::Diagnostics& out) {
   for (const Expected& expected : kActedOn) {
-    if (type.kind != expected.kind || type.api_version.starts_with(kXGroup)) continue;
+    if (type.kind != expected.kind) continue;
+    if (type.kind == "InferencePool" && type.api_version.starts_with(kXGroup)) continue;
     Report(out, codes::kUnknownKind, type.api_version_at,
            fmt::format("there is no {} in '{}'", type.kind, base::Printable(type.api_version, 80)),
            fmt::format("its apiVersion is {}", expected.api_version));
@@ -99,12 +123,14 @@ void RefuseKind(const TypeMeta& type, api::Diagnostics& out) {
     return;
   }
   static constexpr auto kNames = std::to_array<std::string_view>(
-      {"InferencePool", "EndpointSet", "DaemonConfig", "EndpointPickerConfig"});
+      {"InferencePool", "EndpointSet", "InferenceModelRewrite", "InferenceObjective",
+       "InferenceModel", "HTTPRoute", "DaemonConfig", "EndpointPickerConfig"});
   const std::string_view meant = base::ClosestMatch(type.kind, kNames);
   Report(out, codes::kUnknownKind, type.kind_at,
          fmt::format("unknown kind '{}' ({})", base::Printable(type.kind, 60),
                      base::Printable(type.api_version, 80)),
-         meant.empty() ? "this build acts on InferencePool and EndpointSet"
+         meant.empty() ? "this build acts on InferencePool, EndpointSet, InferenceModelRewrite, "
+                         "InferenceObjective, InferenceModel and HTTPRoute"
                        : fmt::format("did you mean '{}'?", meant));
 }
 
@@ -199,9 +225,13 @@ api::ObjectMeta ReadObjectMeta(MapReader& document) {
   if (const Node* annotations = map.Find("annotations")) {
     meta.annotations = ReadAnnotations(*annotations, "metadata.annotations", out);
   }
+  if (const Node* created = map.Find("creationTimestamp")) {
+    // API servers write it so, and `null` before it is known. Another spelling has no order.
+    if (IsUtcSecond(created->text)) meta.created = created->text;
+  }
   // Written by API servers into what `kubectl get -o yaml` prints.
-  map.Ignore({"uid", "resourceVersion", "generation", "creationTimestamp", "managedFields",
-              "ownerReferences", "finalizers", "selfLink"});
+  map.Ignore({"uid", "resourceVersion", "generation", "managedFields", "ownerReferences",
+              "finalizers", "selfLink"});
   map.Done();
   return meta;
 }

@@ -56,14 +56,24 @@ void ReadObject(const Node& document, std::string text, ManifestSet& out,
   }
   const TypeMeta type = ReadTypeMeta(document, diagnostics);
   if (type.api_version.empty() || type.kind.empty()) return;
-  if (type.kind == "InferencePool" && type.api_version == kPoolApiVersion) {
-    out.pools.push_back(ReadInferencePool(document, diagnostics));
-    AddText(type, out.pools.back().meta, std::move(text), out);
-  } else if (type.kind == "EndpointSet" && type.api_version == kOurApiVersion) {
-    out.endpoint_sets.push_back(ReadEndpointSet(document, diagnostics));
-    AddText(type, out.endpoint_sets.back().meta, std::move(text), out);
+  if (!IsActedOn(type.api_version, type.kind)) return RefuseKind(type, diagnostics);
+  const auto add = [&](auto& objects, auto object) {
+    AddText(type, object.meta, std::move(text), out);
+    objects.push_back(std::move(object));
+  };
+  if (type.kind == "InferencePool") {
+    add(out.pools, ReadInferencePool(document, diagnostics));
+  } else if (type.kind == "EndpointSet") {
+    add(out.endpoint_sets, ReadEndpointSet(document, diagnostics));
+  } else if (type.kind == "InferenceModelRewrite") {
+    add(out.rewrites, ReadModelRewrite(document, diagnostics));
+  } else if (type.kind == "InferenceModel") {
+    const std::string version = type.api_version.substr(type.api_version.find('/') + 1);
+    add(out.rewrites, ReadInferenceModel(document, version, diagnostics));
+  } else if (type.kind == "InferenceObjective") {
+    add(out.objectives, ReadObjective(document, diagnostics));
   } else {
-    RefuseKind(type, diagnostics);
+    add(out.routes, ReadHttpRoute(document, diagnostics));
   }
 }
 
@@ -116,6 +126,9 @@ void SortByPosition(api::Diagnostics& diagnostics, size_t first) {
 void ManifestSet::Append(const ManifestSet& other) {
   pools.insert(pools.end(), other.pools.begin(), other.pools.end());
   endpoint_sets.insert(endpoint_sets.end(), other.endpoint_sets.begin(), other.endpoint_sets.end());
+  rewrites.insert(rewrites.end(), other.rewrites.begin(), other.rewrites.end());
+  objectives.insert(objectives.end(), other.objectives.begin(), other.objectives.end());
+  routes.insert(routes.end(), other.routes.begin(), other.routes.end());
   objects.insert(objects.end(), other.objects.begin(), other.objects.end());
 }
 

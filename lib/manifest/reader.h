@@ -33,6 +33,9 @@ struct ObjectText {
 struct ManifestSet {
   std::vector<api::InferencePool> pools;
   std::vector<api::EndpointSet> endpoint_sets;
+  std::vector<api::ModelRewrite> rewrites;  // and InferenceModels
+  std::vector<api::Objective> objectives;
+  std::vector<api::HttpRoute> routes;
   std::vector<ObjectText> objects;  // one for each of the above, in the order of the files
 
   void Append(const ManifestSet& other);

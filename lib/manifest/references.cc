@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 #include <set>
 
@@ -14,15 +15,52 @@ namespace {
 
 namespace codes = api::codes;
 
-template <typename T>
-void CheckDuplicates(const std::vector<T>& objects, std::string_view kind, api::Diagnostics& out) {
-  std::map<std::string, api::Origin, std::less<>> seen;
-  for (const T& object : objects) {
-    const auto [it, inserted] = seen.emplace(object.meta.key(), object.meta.origin);
-    if (inserted) continue;
-    Report(out, codes::kDuplicateObject, object.meta.origin,
-           fmt::format("{} {} is defined twice", kind, object.meta.key()),
+// Groups and versions don't count: a kind's name stands for one object here.
+void CheckDuplicates(const ManifestSet& set, api::Diagnostics& out) {
+  std::map<std::pair<std::string_view, std::string>, api::Origin> seen;
+  const auto check = [&](std::string_view kind, const api::ObjectMeta& meta) {
+    const auto [it, inserted] = seen.emplace(std::pair(kind, meta.key()), meta.origin);
+    if (inserted) return;
+    Report(out, codes::kDuplicateObject, meta.origin,
+           fmt::format("{} {} is defined twice", kind, meta.key()),
            "the first one is at " + it->second.ToString());
+  };
+  for (const auto& pool : set.pools) check("InferencePool", pool.meta);
+  for (const auto& endpoints : set.endpoint_sets) check("EndpointSet", endpoints.meta);
+  for (const auto& rewrite : set.rewrites) check(rewrite.kind, rewrite.meta);
+  for (const auto& objective : set.objectives) check("InferenceObjective", objective.meta);
+  for (const auto& route : set.routes) check("HTTPRoute", route.meta);
+}
+
+// What names a pool that isn't there. A rewrite or an objective may wait for its pool; a route's
+// requests can't be sent anywhere.
+void CheckPoolNames(const ManifestSet& set, api::Diagnostics& out) {
+  std::vector<std::string> keys;
+  for (const api::InferencePool& pool : set.pools) keys.push_back(pool.meta.key());
+  const std::vector<std::string_view> names(keys.begin(), keys.end());
+  const auto check = [&](api::Severity severity, std::string_view kind, const api::ObjectMeta& meta,
+                         const std::string& pool, const api::Origin& at, std::string_view effect) {
+    if (std::find(names.begin(), names.end(), pool) != names.end()) return;
+    const std::string_view meant = base::ClosestMatch(pool, names);
+    out.push_back({severity, std::string(codes::kUnknownReference), at,
+                   fmt::format("{} {}: there is no pool {}", kind, meta.key(), pool),
+                   meant.empty() ? std::string(effect) : fmt::format("did you mean '{}'?", meant)});
+  };
+  for (const api::ModelRewrite& rewrite : set.rewrites) {
+    check(api::Severity::kWarning, rewrite.kind, rewrite.meta, rewrite.pool_key(),
+          rewrite.pool.origin, "it acts on no request until there is one");
+  }
+  for (const api::Objective& objective : set.objectives) {
+    check(api::Severity::kWarning, "InferenceObjective", objective.meta, objective.pool_key(),
+          objective.pool.origin, "it acts on no request until there is one");
+  }
+  for (const api::HttpRoute& route : set.routes) {
+    for (const api::HttpRoute::Rule& rule : route.rules) {
+      for (const api::HttpRoute::Backend& backend : rule.pools) {
+        check(api::Severity::kError, "HTTPRoute", route.meta, backend.pool, backend.origin,
+              "its share of the requests could not be sent anywhere");
+      }
+    }
   }
 }
 
@@ -73,8 +111,8 @@ class AddressCheck {
 }  // namespace
 
 void CheckReferences(const ManifestSet& set, api::Diagnostics& diagnostics) {
-  CheckDuplicates(set.pools, "InferencePool", diagnostics);
-  CheckDuplicates(set.endpoint_sets, "EndpointSet", diagnostics);
+  CheckDuplicates(set, diagnostics);
+  CheckPoolNames(set, diagnostics);
   std::set<const api::EndpointSet*> selected;
   for (const api::InferencePool& pool : set.pools) {
     AddressCheck check(pool, diagnostics);

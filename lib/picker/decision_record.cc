@@ -1,5 +1,7 @@
 #include "picker/decision_record.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstring>
 
@@ -14,6 +16,30 @@ uint8_t CopyText(std::string_view text, std::array<char, N>& out) {
   return static_cast<uint8_t>(size);
 }
 
+template <size_t N>
+uint8_t CopyRule(std::string_view kind, std::string_view object, size_t index,
+                 const WeightedTarget& drawn, std::array<char, N>& out) {
+  const auto end = fmt::format_to_n(out.begin(), N, "{} {} rule {} ({:.3g} %)", kind, object, index,
+                                    drawn.fraction * 100);
+  return static_cast<uint8_t>(std::min(end.size, N));
+}
+
+void FillRules(const PickResult& result, std::string_view target_model, DecisionRecord& record) {
+  record.priority = result.priority;
+  record.target_model_size = CopyText(target_model, record.target_model);
+  record.route_rule_size = record.model_rule_size = 0;
+  if (const RouteRule* rule = result.route_rule) {
+    record.route_rule_size =
+        CopyRule("HTTPRoute", rule->route, rule->index, rule->pools.targets()[result.route_target],
+                 record.route_rule);
+  }
+  if (const ModelRule* rule = result.model_rule) {
+    record.model_rule_size =
+        CopyRule(rule->kind, rule->object, rule->index, rule->choice.targets()[result.model_target],
+                 record.model_rule);
+  }
+}
+
 }  // namespace
 
 void DecisionRecord::SetRequestId(std::string_view text) {
@@ -24,7 +50,8 @@ void DecisionRecord::SetModel(std::string_view text) {
 }
 
 void FillRecord(const Runtime& runtime, const PickResult& result,
-                const scheduling::Decision& decision, DecisionRecord& record) {
+                const scheduling::Decision& decision, std::string_view target_model,
+                DecisionRecord& record) {
   record.generation = runtime.generation();
   record.refusal = result.refusal;
   record.outcome = result.picked() ? StreamOutcome::kPending : StreamOutcome::kRefused;
@@ -32,6 +59,7 @@ void FillRecord(const Runtime& runtime, const PickResult& result,
   record.pool_size = 0;
   record.n_top = 0;
   record.columns_id = 0;
+  FillRules(result, target_model, record);
   if (!result.pool) return;
   record.pool_size = CopyText(result.pool->pool->key(), record.pool);
   record.columns_id = result.pool->columns_id;

@@ -26,10 +26,15 @@ enum class StreamOutcome : uint8_t {
 struct DecisionRecord {
   std::array<char, 64> request_id{};
   std::array<char, 64> model{};
-  std::array<char, 96> pool{};  // "namespace/name"
+  std::array<char, 96> pool{};          // "namespace/name"
+  std::array<char, 64> target_model{};  // that the server is asked for; empty: `model`
+  // What chose the pool or the model, e.g. "InferenceModelRewrite llm/chat rule 0 (70 %)".
+  std::array<char, 128> route_rule{}, model_rule{};
+  Priority priority{};
   // Why we refused it before any pick, e.g. a fault in the body; the client was told the same.
   std::array<char, 160> fault{};
   uint8_t request_id_size = 0, model_size = 0, pool_size = 0, fault_size = 0;
+  uint8_t target_model_size = 0, route_rule_size = 0, model_rule_size = 0;
   int64_t wall_ms = 0;  // when it was decided
   uint64_t generation = 0;
   Refusal refusal = Refusal::kNone;
@@ -55,12 +60,17 @@ struct DecisionRecord {
   std::string_view model_view() const { return {model.data(), model_size}; }
   std::string_view fault_view() const { return {fault.data(), fault_size}; }
   std::string_view pool_view() const { return {pool.data(), pool_size}; }
+  std::string_view target_model_view() const { return {target_model.data(), target_model_size}; }
+  std::string_view route_rule_view() const { return {route_rule.data(), route_rule_size}; }
+  std::string_view model_rule_view() const { return {model_rule.data(), model_rule_size}; }
 };
 
 /// Writes what the pick decided: all but the request's own words, its time and size, and what is
-/// observed later. `decision` is the one of the scratch that made `result`.
+/// observed later. `decision` is the one of the scratch that made `result`, `target_model` what
+/// Pick made of the request's.
 void FillRecord(const Runtime& runtime, const PickResult& result,
-                const scheduling::Decision& decision, DecisionRecord& record);
+                const scheduling::Decision& decision, std::string_view target_model,
+                DecisionRecord& record);
 
 /// Where decision records can be asked for; the data plane implements it. Thread-safe.
 class DecisionSource {

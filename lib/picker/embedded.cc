@@ -38,6 +38,7 @@ struct Converted {
       request.pieces.insert(request.pieces.end(), prompt.begin(), prompt.end());
     }
     ask.request = &request;
+    ask.can_rewrite = false;
     if (from.subset) ask.subset = {true, *from.subset};
   }
   Converted(const Converted&) = delete;

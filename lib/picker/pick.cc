@@ -1,25 +1,96 @@
 #include "picker/pick.h"
 
+#include <cmath>
+
+#include "flowcontrol/saturation.h"
+
 namespace inference::picker {
 namespace {
 
-struct Resolved {
-  const PoolRuntime* pool = nullptr;
-  Refusal refusal = Refusal::kNone;
-};
-
 // The pool that the gateway names, else the route's, else the only one.
-Resolved ResolvePool(const Runtime& runtime, const PickRequest& request) {
+void ResolvePool(const Runtime& runtime, const PickRequest& request, base::Rng& rng, bool dry_run,
+                 PickResult& result) {
   if (!request.pool.empty()) {
-    const PoolRuntime* pool = runtime.Find(request.pool);
-    return {pool, pool ? Refusal::kNone : Refusal::kUnknownPool};
+    result.pool = runtime.Find(request.pool);
+    if (result.pool == nullptr) result.refusal = Refusal::kUnknownPool;
+    return;
   }
-  if (!request.route.empty()) {
-    if (const PoolRuntime* pool = runtime.FindByRoute(request.route)) return {pool, Refusal::kNone};
+  if (runtime.pools().empty()) {
+    result.refusal = Refusal::kNoPools;
+    return;
   }
-  if (runtime.pools().empty()) return {nullptr, Refusal::kNoPools};
-  if (runtime.pools().size() > 1) return {nullptr, Refusal::kAmbiguousPool};
-  return {&runtime.pools().front(), Refusal::kNone};
+  if (runtime.pools().size() == 1) {
+    result.pool = &runtime.pools().front();
+    return;
+  }
+  result.pool = runtime.FindByRoute(request.route);
+  if (result.pool != nullptr) return;
+  const RouteRule* rule = runtime.FindRule(request.route);
+  if (rule == nullptr) {
+    result.refusal = Refusal::kAmbiguousPool;
+    return;
+  }
+  result.route_target = rule->pools.Draw(rng);
+  const WeightedTarget& drawn = rule->pools.targets()[result.route_target];
+  result.pool = runtime.Find(drawn.name);
+  if (result.pool == nullptr) {
+    result.refusal = Refusal::kUnknownPool;
+    return;
+  }
+  result.route_rule = rule;
+  if (!dry_run) drawn.share->Add();
+}
+
+// Which model the server is asked for: a rule's, else the header's, else the client's.
+// Source: llm-d-router.md 4.5.
+void ResolveModel(const PickRequest& asked, base::Rng& rng, bool dry_run, PickResult& result) {
+  api::InferenceRequest& request = *asked.request;
+  request.target_model = request.model;
+  const ModelTable* models = result.pool->models.get();
+  if (models != nullptr) result.priority = models->PriorityOf(asked.objective, request.model);
+  if (!asked.can_rewrite) return;
+  if (!asked.model_rewrite.empty()) request.target_model = asked.model_rewrite;
+  const ModelRule* rule = models == nullptr ? nullptr : models->FindRule(request.model);
+  if (rule == nullptr) return;
+  result.model_rule = rule;
+  result.model_target = rule->choice.Draw(rng);
+  const WeightedTarget& drawn = rule->choice.targets()[result.model_target];
+  request.target_model = drawn.name;
+  if (!dry_run) drawn.share->Add();
+}
+
+bool IsSaturated(const std::vector<scheduling::Candidate>& candidates,
+                 const flowcontrol::SaturationLimits& limits) {
+  flowcontrol::Saturation saturation(limits);
+  for (const scheduling::Candidate& one : candidates) saturation.Add(one.waiting, one.kv_usage);
+  return saturation.saturated();
+}
+
+void Explain(const PickResult& result, const api::InferenceRequest& request,
+             scheduling::Explanation& explanation) {
+  const auto percent = [](const WeightedTarget& target) {
+    return std::to_string(std::lround(target.fraction * 100)) + " %";
+  };
+  if (result.route_rule != nullptr) {
+    const WeightedTarget& pool = result.route_rule->pools.targets()[result.route_target];
+    explanation.notes.push_back("HTTPRoute " + result.route_rule->route + " rule " +
+                                std::to_string(result.route_rule->index) + " drew pool " +
+                                pool.name + " (" + percent(pool) + ")");
+  }
+  if (result.model_rule != nullptr) {
+    const ModelRule& rule = *result.model_rule;
+    explanation.notes.push_back(rule.kind + " " + rule.object + " rule " +
+                                std::to_string(rule.index) + " drew model '" +
+                                std::string(request.target_model) + "' (" +
+                                percent(rule.choice.targets()[result.model_target]) + ")");
+  } else if (request.target_model != request.model) {
+    explanation.notes.push_back("a header asks for model '" + std::string(request.target_model) +
+                                "'");
+  }
+  if (result.priority != Priority{}) {
+    explanation.notes.push_back("priority " + std::to_string(result.priority.value) +
+                                (result.priority.sheddable ? ", sheddable" : ""));
+  }
 }
 
 Refusal FromScheduling(scheduling::ScheduleError error) {
@@ -50,6 +121,28 @@ void Reserve(scheduling::Decision& decision, datastore::Reservation& reservation
   decision.n_ranked = kept;
 }
 
+// True when there is a reservation.
+bool ScheduleAndReserve(const PickRequest& request, base::Time now, base::Rng& rng,
+                        PickScratch& scratch, scheduling::Explanation* explanation, bool dry_run,
+                        PickResult& result) {
+  const PoolRuntime& pool = *result.pool;
+  for (int turn = 0; turn < kMaxTurns && !result.reservation.active(); ++turn) {
+    if (explanation) explanation->dropped.clear();
+    result.refusal = FromScheduling(scheduling::Schedule(
+        *pool.scheduler, *pool.pool, *request.request, request.subset, pool.read,
+        pool.destination_list, now, rng, scratch.scheduling, scratch.decision, explanation));
+    scratch.decision.profile_columns = pool.columns_id;
+    // Now, for the candidates are those of the request's subset, and nothing has been taken yet.
+    if (result.priority.sheddable && IsSaturated(scratch.scheduling.all, pool.saturation)) {
+      result.refusal = Refusal::kShed;
+    }
+    if (!result.picked() || dry_run) return false;
+    Reserve(scratch.decision, result.reservation);
+  }
+  if (!result.reservation.active()) result.refusal = Refusal::kNoEndpoints;
+  return result.reservation.active();
+}
+
 }  // namespace
 
 int HttpStatus(Refusal refusal) {
@@ -65,7 +158,10 @@ int HttpStatus(Refusal refusal) {
     case Refusal::kNoEndpoints:
       return 503;
     case Refusal::kFilteredOut:
+    case Refusal::kShed:
       return 429;
+    case Refusal::kNoModel:
+      return 400;
   }
   return 500;
 }
@@ -76,6 +172,7 @@ std::string_view DroppedReason(Refusal refusal) {
     case Refusal::kNoEndpoints:
       return "rejected-no-endpoints";
     case Refusal::kFilteredOut:
+    case Refusal::kShed:
       return "rejected-saturated";
     default:
       return {};
@@ -96,6 +193,11 @@ std::string_view Message(Refusal refusal) {
       return "No model server is available for this request.";
     case Refusal::kFilteredOut:
       return "No model server may take this request now; try again later.";
+    case Refusal::kShed:
+      return "The model servers are saturated and this request is of low priority; try again "
+             "later.";
+    case Refusal::kNoModel:
+      return "\"model\" is missing";
   }
   return {};
 }
@@ -105,26 +207,19 @@ PickResult Pick(const Runtime& runtime, const PickRequest& request, base::Time n
   PickResult result;
   scratch.decision.n_ranked = scratch.decision.n_top = 0;
   scratch.decision.considered = scratch.decision.scored = 0;
-  const Resolved resolved = ResolvePool(runtime, request);
-  result.pool = resolved.pool;
-  result.refusal = resolved.refusal;
-  if (!resolved.pool) return result;
-
-  const PoolRuntime& pool = *resolved.pool;
-  for (int turn = 0; turn < kMaxTurns && !result.reservation.active(); ++turn) {
-    if (explanation) explanation->dropped.clear();
-    result.refusal = FromScheduling(scheduling::Schedule(
-        *pool.scheduler, *pool.pool, *request.request, request.subset, pool.read,
-        pool.destination_list, now, rng, scratch.scheduling, scratch.decision, explanation));
-    scratch.decision.profile_columns = pool.columns_id;
-    if (!result.picked() || dry_run) return result;
-    Reserve(scratch.decision, result.reservation);
-  }
-  if (!result.reservation.active()) {
-    result.refusal = Refusal::kNoEndpoints;
+  ResolvePool(runtime, request, rng, dry_run, result);
+  if (result.pool == nullptr) return result;
+  ResolveModel(request, rng, dry_run, result);
+  if (explanation) Explain(result, *request.request, *explanation);
+  // Whoever sees no body, or not all of it, can't say that it names no model.
+  if (request.can_rewrite && request.request->target_model.empty() &&
+      request.request->call != api::CallKind::kOther) {
+    result.refusal = Refusal::kNoModel;
     return result;
   }
-  scheduling::Commit(*pool.scheduler, scratch.scheduling, **scratch.decision.ranked[0]);
+
+  if (!ScheduleAndReserve(request, now, rng, scratch, explanation, dry_run, result)) return result;
+  scheduling::Commit(*result.pool->scheduler, scratch.scheduling, **scratch.decision.ranked[0]);
   return result;
 }
 

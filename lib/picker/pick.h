@@ -16,10 +16,14 @@ namespace inference::picker {
 
 /// Who asks, and what for. Views must outlive the call.
 struct PickRequest {
-  const api::InferenceRequest* request = nullptr;
+  /// Pick sets its `target_model`: a view into `request` or `model_rewrite`, or into the runtime.
+  api::InferenceRequest* request = nullptr;
   std::string_view pool;   // gRPC initial metadata `x-inference-pool`; empty: not given
   std::string_view route;  // Envoy's xds.route_name; empty: not given
   scheduling::Subset subset;
+  std::string_view objective;      // that the request names; empty: none
+  std::string_view model_rewrite;  // the model that a trusted header asks for; empty: none
+  bool can_rewrite = true;         // false: the body isn't (wholly) seen, and goes on as it is
 };
 
 /// Why a request is refused; each has one HTTP status (gateway-api-inference-extension.md 2.2).
@@ -30,6 +34,8 @@ enum class Refusal : uint8_t {
   kAmbiguousPool,  // 404: several pools and nothing says which
   kNoEndpoints,    // 503 rejected-no-endpoints
   kFilteredOut,    // 429 rejected-saturated
+  kShed,           // 429: sheddable, and the pool is saturated
+  kNoModel,        // 400: the body names no model, and no rule gives it one
 };
 int HttpStatus(Refusal refusal);
 /// Value of the header x-llm-d-request-dropped-reason; empty when there is none for it.
@@ -39,8 +45,12 @@ std::string_view Message(Refusal refusal);
 
 struct PickResult {
   Refusal refusal = Refusal::kNone;
-  const PoolRuntime* pool = nullptr;   // null only when no pool could be told
-  datastore::Reservation reservation;  // active when picked
+  const PoolRuntime* pool = nullptr;          // null only when no pool could be told
+  datastore::Reservation reservation;         // active when picked
+  const RouteRule* route_rule = nullptr;      // chose the pool
+  const ModelRule* model_rule = nullptr;      // chose the target model
+  size_t route_target = 0, model_target = 0;  // what was drawn, of the rules' targets
+  Priority priority;
   bool picked() const { return refusal == Refusal::kNone; }
 };
 

@@ -19,8 +19,9 @@ ColumnTable& Table() {
 }  // namespace
 
 Runtime::Runtime(uint64_t generation, std::vector<PoolRuntime> pools,
-                 std::unordered_map<std::string, std::string> routes)
-    : generation_(generation), pools_(std::move(pools)) {
+                 std::unordered_map<std::string, std::string> routes,
+                 std::vector<std::shared_ptr<const RouteRule>> route_rules)
+    : generation_(generation), pools_(std::move(pools)), rules_(std::move(route_rules)) {
   std::unordered_set<std::string> shared_names;
   for (size_t i = 0; i < pools_.size(); ++i) {
     const datastore::Pool& pool = *pools_[i].pool;
@@ -43,7 +44,16 @@ const PoolRuntime* Runtime::Find(std::string_view key) const {
 
 const PoolRuntime* Runtime::FindByRoute(std::string_view route) const {
   const auto it = by_route_.find(route);
-  return it == by_route_.end() ? nullptr : &pools_[it->second];
+  if (it != by_route_.end()) return &pools_[it->second];
+  const RouteRule* rule = FindRule(route);
+  return rule != nullptr && rule->pools.targets().size() == 1
+             ? Find(rule->pools.targets().front().name)
+             : nullptr;
+}
+
+const RouteRule* Runtime::FindRule(std::string_view route) const {
+  if (const RouteRule* rule = rules_.Find(route)) return rule;
+  return rules_.rules().size() == 1 ? rules_.rules().front().get() : nullptr;
 }
 
 uint32_t ColumnNames::Intern(Columns columns) {

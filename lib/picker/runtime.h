@@ -9,6 +9,9 @@
 
 #include "api/kinds.h"
 #include "datastore/snapshot.h"
+#include "flowcontrol/saturation.h"
+#include "picker/model_table.h"
+#include "picker/routes.h"
 #include "scheduling/scheduler.h"
 
 namespace inference::picker {
@@ -17,6 +20,8 @@ namespace inference::picker {
 struct PoolRuntime {
   std::shared_ptr<const datastore::Pool> pool;
   std::shared_ptr<const scheduling::Scheduler> scheduler;
+  std::shared_ptr<const ModelTable> models;  // null: no rewrite, no objective
+  flowcontrol::SaturationLimits saturation;
   scheduling::ReadOptions read;
   size_t destination_list = 1;
   api::ResponseTracking response_tracking = api::ResponseTracking::kAuto;
@@ -28,15 +33,23 @@ struct PoolRuntime {
 /// socket and no thread.
 class Runtime {
  public:
+  /// `routes`: of the daemon's configuration, Envoy's route name to a pool's key.
   Runtime(uint64_t generation, std::vector<PoolRuntime> pools,
-          std::unordered_map<std::string, std::string> routes);
+          std::unordered_map<std::string, std::string> routes,
+          std::vector<std::shared_ptr<const RouteRule>> route_rules = {});
 
   uint64_t generation() const { return generation_; }
   const std::vector<PoolRuntime>& pools() const { return pools_; }
   /// By "namespace/name", or by "name" when only one pool has it; null when there is none.
   const PoolRuntime* Find(std::string_view key) const;
-  /// The pool of an Envoy route name; null when `routes` has none for it.
+  /// The pool of an Envoy route name, when it is known and always the same one; else null.
   const PoolRuntime* FindByRoute(std::string_view route) const;
+  /// The rule that sends the requests of an Envoy route to several pools; null when none does.
+  /// Without a name, or with one that nothing knows, the only rule there is.
+  const RouteRule* FindRule(std::string_view route) const;
+  const std::vector<std::shared_ptr<const RouteRule>>& route_rules() const {
+    return rules_.rules();
+  }
 
  private:
   struct Hash {
@@ -50,6 +63,7 @@ class Runtime {
   std::vector<PoolRuntime> pools_;
   Map<size_t> by_key_;
   Map<size_t> by_route_;
+  RouteTable rules_;
 };
 
 /// Names of score columns by id, so that a decision record holds a number and no string.

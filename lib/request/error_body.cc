@@ -34,12 +34,16 @@ void AppendField(std::string_view name, std::string_view value, bool nullable, s
     out += "null";
     return;
   }
-  out += '"';
-  AppendEscaped(value, out);
-  out += '"';
+  AppendJsonString(value, out);
 }
 
 }  // namespace
+
+void AppendJsonString(std::string_view text, std::string& out) {
+  out += '"';
+  AppendEscaped(text, out);
+  out += '"';
+}
 
 std::string_view ErrorType(int http_status) {
   switch (http_status) {

@@ -13,6 +13,9 @@ struct ErrorBody {
   std::string_view code;   // a word for programs; empty: null
 };
 
+/// Appends `text` as a JSON string, quotes included; bytes that aren't UTF-8 as U+FFFD.
+void AppendJsonString(std::string_view text, std::string& out);
+
 /// The value of `type` for an HTTP status: "invalid_request_error", "not_found_error",
 /// "rate_limit_error", "service_unavailable_error", "timeout_error" or "server_error".
 std::string_view ErrorType(int http_status);

@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 #include <span>
+#include <utility>
 
 namespace inference::request {
 namespace {
@@ -151,8 +152,15 @@ class Reader {
 
   bool Model() {
     const uint32_t model = Field(kModel);
-    if (model == kAbsent) return FailMissing({"model"});
+    if (model == kAbsent) {
+      if (FailMissing({"model"})) return true;
+      result_.no_model = std::exchange(result_.fault, std::nullopt);
+      result_.model_at = ModelPlace{index_.Offset(0) + 1, index_.Offset(0) + 1};
+      return true;
+    }
     if (Kind(model) != '"') return FailType(model, {"model"}, "a string");
+    const size_t begin = index_.Offset(model);
+    if (!cut()) result_.model_at = ModelPlace{begin, begin + index_.Text(model).size()};
     out_.model = out_.target_model = prompt_.String(model);
     return !out_.model.empty() || Fail(model, {"model"}, "\"model\" is empty");
   }

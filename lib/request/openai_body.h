@@ -11,8 +11,18 @@
 
 namespace inference::request {
 
+/// Where the model's name stands in a body, as offsets: of the JSON string, quotes included. Where
+/// none is written both are the place for a first member.
+struct ModelPlace {
+  size_t begin = 0, end = 0;
+  bool missing() const { return begin == end; }
+};
+
 struct ParseResult {
   std::optional<Fault> fault;
+  /// The body names no model: a fault unless a rule gives it one.
+  std::optional<Fault> no_model;
+  std::optional<ModelPlace> model_at;  // of a whole body of a kind that has models
   bool include_usage = false;  // stream_options.include_usage: the response will end with usage
   bool ok() const { return !fault.has_value(); }
 };

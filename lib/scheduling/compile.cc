@@ -135,6 +135,7 @@ class Compiler {
                    "remove it and every reference to it");
     }
     if (RefuseParameters(*info, spec) || !api::Params(*info, spec, out_).ok()) return;
+    if (info->kind == api::PluginKind::kSaturationDetector) return;  // acts before scheduling
     Report(api::Severity::kInfo, api::codes::kPluginWithoutEffect, origin,
            "plugin type " + Quoted(spec.type) + " changes nothing here", std::string(info->doc));
   }

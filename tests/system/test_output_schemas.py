@@ -173,6 +173,27 @@ def test_changes(full_duplex, tmp_path):
     check(document("apply", "-f", path), "Error")
 
 
+def test_weights(full_duplex, tmp_path):
+    rules = tmp_path / "rules.yaml"
+    rules.write_text(yaml.safe_dump({
+        "apiVersion": "llm-d.ai/v1alpha2", "kind": "InferenceModelRewrite",
+        "metadata": {"name": "schemas", "namespace": "llm"},
+        "spec": {"poolRef": {"name": "chat"}, "rules": [{
+            "matches": [{"model": {"value": "nobody asks for it"}}],
+            "targets": [{"modelRewrite": "v1", "weight": 1}]}]}}))
+    server, target = ["--server", full_duplex.daemon.admin, "-o", "json"], "rewrite/llm/schemas"
+    ctl("apply", "-f", rules, *server)
+    try:
+        check(json.loads(ctl("traffic", "get", *server).stdout), "TrafficList")
+        check(json.loads(ctl("traffic", "set", target, "v1=5", *server).stdout), "TrafficChange")
+        for more in ([], ["--min-requests", "0"]):
+            done = ctl("traffic", "verify", target, *more, *server)
+            assert done.returncode == 8
+            check(json.loads(done.stdout), "TrafficVerification")
+    finally:
+        ctl("delete", "-f", rules, *server)
+
+
 def test_migrations():
     done = ctl("config", "migrate", "-o", "json", "--", "--pool-name=a", "--tracing")
     check(json.loads(done.stdout), "ConfigMigration")
@@ -194,8 +215,9 @@ def test_reports_of_routing_tests(tmp_path):
 def test_every_kind_is_tried():
     tried = {kind for _, kind in DAEMON + OFFLINE} | {
         "Pool", "Endpoint", "Manifest", "Decision", "ValidationReport", "ValidationBaseline",
-        "ChangeResult", "Diff", "RoutingTestReport", "ConfigMigration",
-            "DrainList", "DrainResult"}  # the last two in test_drain.py
+        "ChangeResult", "Diff", "RoutingTestReport", "ConfigMigration", "TrafficList",
+        "TrafficChange", "TrafficVerification",
+        "DrainList", "DrainResult"}  # the last two in test_drain.py
     text = ctl("help", "formatting").stdout
     listed = re.search(r"Kinds of documents.*?:\n(.*?)\n\n", text, re.S).group(1)
     assert set(re.findall(r"\w+", listed)) == tried

@@ -17,6 +17,11 @@ struct Names {
 constexpr std::array kNames{
     Names{"InferencePool", "inferencepool|inferencepools|pool|pools|infpool"},
     Names{"EndpointSet", "endpointset|endpointsets|eps"},
+    Names{"InferenceModelRewrite",
+          "inferencemodelrewrite|inferencemodelrewrites|rewrite|rewrites|rw"},
+    Names{"InferenceModel", "inferencemodel|inferencemodels|model|models"},
+    Names{"InferenceObjective", "inferenceobjective|inferenceobjectives|objective|objectives|obj"},
+    Names{"HTTPRoute", "httproute|httproutes|route|routes"},
 };
 
 }  // namespace
@@ -31,10 +36,12 @@ Result<std::string> KindOf(std::string_view word) {
     }
   }
   const std::string_view meant = base::ClosestMatch(lower, known);
-  return Status(Code::kInvalidArgument,
-                "unknown kind \"" + base::Printable(word) + "\"" +
-                    (meant.empty() ? "; there are InferencePool and EndpointSet"
-                                   : "; did you mean \"" + std::string(meant) + "\"?"));
+  return Status(
+      Code::kInvalidArgument,
+      "unknown kind \"" + base::Printable(word) + "\"" +
+          (meant.empty() ? "; there are InferencePool, EndpointSet, InferenceModelRewrite, "
+                           "InferenceModel, InferenceObjective and HTTPRoute"
+                         : "; did you mean \"" + std::string(meant) + "\"?"));
 }
 
 admin::v1::ObjectKey KeyOf(const std::string& kind, std::string_view name, std::string_view ns) {

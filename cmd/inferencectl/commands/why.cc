@@ -72,6 +72,12 @@ Json WhyJson(const WhyResponse& why) {
   out["generation"] = why.generation();
   out["pool"] = why.pool();
   out["model"] = why.model();
+  auto named = [](const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); };
+  out["targetModel"] = named(why.target_model());
+  out["modelRule"] = named(why.model_rule());
+  out["routeRule"] = named(why.route_rule());
+  out["priority"] = why.priority();
+  out["sheddable"] = why.sheddable();
   out["refusal"] = why.has_refusal() ? RefusalJson(why.refusal()) : Json(nullptr);
   const Candidate* picked = Picked(why);
   out["picked"] = picked == nullptr
@@ -116,6 +122,16 @@ void PrintDecision(const Invocation& run, const WhyResponse& why) {
   run.Print(fmt::format("asked     model {}, body {}, pool {}\n",
                         why.model().empty() ? "(none)" : SafeForTerminal(why.model()),
                         HumanBytes(why.body_bytes()), why.pool().empty() ? "(none)" : why.pool()));
+  if (!why.route_rule().empty()) run.Print(fmt::format("routed    by {}\n", why.route_rule()));
+  if (!why.target_model().empty()) {
+    run.Print(fmt::format(
+        "renamed   to {}, by {}\n", SafeForTerminal(why.target_model()),
+        why.model_rule().empty() ? "a header of the request" : SafeForTerminal(why.model_rule())));
+  }
+  if (why.priority() != 0 || why.sheddable()) {
+    run.Print(fmt::format("priority  {}{}\n", why.priority(),
+                          why.sheddable() ? ", shed when the pool is saturated" : ""));
+  }
   if (why.has_refusal()) {
     run.Print(fmt::format("refused   {} ({}): {}\n", why.refusal().http_status(),
                           why.refusal().reason(), SafeForTerminal(why.refusal().message())));

@@ -37,7 +37,8 @@ void Open(Json& schema) {
 std::span<const Kind> Kinds() {
   static const std::vector<Kind> kAll = [] {
     std::vector<Kind> all;
-    for (const auto kinds : {ChangeKinds(), DaemonKinds(), DecisionKinds(), OfflineKinds()}) {
+    for (const auto kinds :
+         {ChangeKinds(), DaemonKinds(), DecisionKinds(), OfflineKinds(), TrafficKinds()}) {
       all.insert(all.end(), kinds.begin(), kinds.end());
     }
     std::sort(all.begin(), all.end(), [](const Kind& a, const Kind& b) { return a.kind < b.kind; });

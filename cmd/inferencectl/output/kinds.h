@@ -27,6 +27,7 @@ std::span<const Kind> ChangeKinds();
 std::span<const Kind> DaemonKinds();
 std::span<const Kind> DecisionKinds();
 std::span<const Kind> OfflineKinds();
+std::span<const Kind> TrafficKinds();
 
 // Rows for the tables.
 constexpr Field Of(Type type, std::string_view name, std::string_view doc) {

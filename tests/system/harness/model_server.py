@@ -18,6 +18,14 @@ class Seen:
     length: int
     sha256: str
     trailers: dict
+    model: str  # of a small JSON body; "m" else
+
+
+def _model_of(body):
+    try:
+        return json.loads(body)["model"]
+    except (ValueError, TypeError, KeyError):
+        return "m"
 
 
 class ModelServer:
@@ -120,7 +128,7 @@ class ModelServer:
         if path == "/health":
             return await self._plain(connection, writer, b"", "text/plain")
         self.seen.append(Seen(self.name, request.method.decode(), path, headers, length,
-                              digest.hexdigest(), trailers))
+                              digest.hexdigest(), trailers, _model_of(bytes(body))))
         if self.mode == "hang":
             await asyncio.Event().wait()
         if self.mode == "reset":
@@ -137,7 +145,7 @@ class ModelServer:
             self.in_flight -= 1
 
     async def _answer(self, connection, writer, headers, path, body):
-        tokens = int(headers.get("x-test-tokens", "3"))
+        tokens, model = int(headers.get("x-test-tokens", "3")), _model_of(body)
         delay = float(headers.get("x-test-delay-ms", "0")) / 1000
         trailers = [("x-test-checksum", "abc")] if "x-test-trailers" in headers else []
         if path == "/v1/models":
@@ -146,11 +154,11 @@ class ModelServer:
         # Bodies over 64 KiB are cut in `body`; whether to stream stands at their front.
         if b'"stream":true' in body.replace(b" ", b""):
             gated = "x-test-gate" in headers
-            return await self._stream(connection, writer, tokens, delay, trailers, gated)
+            return await self._stream(connection, writer, model, tokens, delay, trailers, gated)
         if delay:
             await asyncio.sleep(delay * tokens)
         text = "word " * tokens + "." * int(headers.get("x-test-answer-bytes", "0"))
-        answer = {"id": "x", "object": "chat.completion", "model": "m",
+        answer = {"id": "x", "object": "chat.completion", "model": model,
                   "choices": [{"index": 0, "finish_reason": "stop",
                                "message": {"role": "assistant", "content": text}}],
                   "usage": self._usage(tokens)}
@@ -175,20 +183,20 @@ class ModelServer:
         await self._send(writer, data + connection.send(h11.EndOfMessage(headers=list(trailers))))
         return True
 
-    async def _stream(self, connection, writer, tokens, delay, trailers, gated):
+    async def _stream(self, connection, writer, model, tokens, delay, trailers, gated):
         headers = [("content-type", "text/event-stream"), ("x-served-by", self.name),
                    ("transfer-encoding", "chunked")]
         await self._send(writer, connection.send(h11.Response(status_code=200, headers=headers)))
         for n in range(tokens):
             if delay:
                 await asyncio.sleep(delay)
-            chunk = {"id": "x", "object": "chat.completion.chunk", "model": "m",
+            chunk = {"id": "x", "object": "chat.completion.chunk", "model": model,
                      "choices": [{"index": 0, "delta": {"content": f"w{n} "}}]}
             event = f"data: {json.dumps(chunk)}\n\n".encode()
             await self._send(writer, connection.send(h11.Data(data=event)))
             if gated:
                 await self._gate.wait()
-        last = {"id": "x", "object": "chat.completion.chunk", "model": "m", "choices": [],
+        last = {"id": "x", "object": "chat.completion.chunk", "model": model, "choices": [],
                 "usage": self._usage(tokens)}
         tail = f"data: {json.dumps(last)}\n\ndata: [DONE]\n\n".encode()
         await self._send(writer, connection.send(h11.Data(data=tail)) +

@@ -9,4 +9,4 @@ JSON = {"content-type": "application/json"}
 def chat(text="hello", **fields):
     """The body of a chat request."""
     return json.dumps(
-        {**fields, "model": "m", "messages": [{"role": "user", "content": text}]}).encode()
+        {"model": "m", **fields, "messages": [{"role": "user", "content": text}]}).encode()

@@ -183,15 +183,14 @@ TEST_CASE("a kind that nothing acts on is refused by name, with what to do") {
     std::string api_version, kind, message;
   };
   const std::vector<Row> table = {
-      {"inference.networking.x-k8s.io/v1alpha2", "InferenceObjective",
-       "f.yaml:2:7: error: no part of this build acts on InferenceObjective"},
-      {"llm-d.ai/v1alpha2", "InferenceModelRewrite", "acts on InferenceModelRewrite"},
-      {"inference.networking.x-k8s.io/v1alpha2", "InferenceModel", "withdrawn upstream"},
+      {"inference.networking.x-k8s.io/v1alpha1", "InferencePoolImport",
+       "f.yaml:2:7: error: no part of this build acts on InferencePoolImport"},
+      {"llm-d.ai/v1alpha1", "InferenceModelRewrite", "its apiVersion is llm-d.ai/v1alpha2"},
       {"inference.networking.x-k8s.io/v1alpha2", "InferencePool",
        "selector becomes selector.matchLabels"},
       {"inference.networking.x-k8s.io/v1alpha1", "InferencePool",
        "write it as inference.networking.k8s.io/v1"},
-      {"gateway.networking.k8s.io/v1", "HTTPRoute", "the gateway acts on it"},
+      {"gateway.networking.k8s.io/v1", "GRPCRoute", "the gateway acts on it"},
       {"apps/v1", "Deployment", "listed in an EndpointSet"},
       {"inferenced.dev/v1alpha1", "DaemonConfig", "--config"},
       {"llm-d.ai/v1alpha1", "EndpointPickerConfig", "name the file with pickerConfig"},

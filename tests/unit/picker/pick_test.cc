@@ -90,10 +90,12 @@ TEST_CASE("each refusal has its status, reason and sentence") {
     int status;
     std::string reason;
   };
-  for (const Row& row : {Row{Refusal::kUnknownPool, 404, ""}, Row{Refusal::kAmbiguousPool, 404, ""},
-                         Row{Refusal::kNoPools, 503, "rejected-no-endpoints"},
-                         Row{Refusal::kNoEndpoints, 503, "rejected-no-endpoints"},
-                         Row{Refusal::kFilteredOut, 429, "rejected-saturated"}}) {
+  for (const Row& row :
+       {Row{Refusal::kUnknownPool, 404, ""}, Row{Refusal::kAmbiguousPool, 404, ""},
+        Row{Refusal::kNoPools, 503, "rejected-no-endpoints"},
+        Row{Refusal::kNoEndpoints, 503, "rejected-no-endpoints"},
+        Row{Refusal::kFilteredOut, 429, "rejected-saturated"},
+        Row{Refusal::kShed, 429, "rejected-saturated"}, Row{Refusal::kNoModel, 400, ""}}) {
     CHECK(HttpStatus(row.refusal) == row.status);
     CHECK(DroppedReason(row.refusal) == row.reason);
     CHECK_FALSE(Message(row.refusal).empty());
@@ -199,6 +201,145 @@ TEST_CASE("fallbacks are owed, and those that are drained leave the list") {
   CHECK(pool.pool->endpoints()[2]->commitment().total() == 0);
 }
 
+std::shared_ptr<const RouteRule> BlueGreen(int blue, int green) {
+  return std::make_shared<const RouteRule>(RouteRule{
+      "llm/chat", 0,
+      WeightedChoice(
+          {{"llm/blue", blue, 0,
+            std::make_shared<Share>(std::make_shared<std::atomic<uint64_t>>(0), base::WallTime{})},
+           {"llm/green", green, 0,
+            std::make_shared<Share>(std::make_shared<std::atomic<uint64_t>>(0),
+                                    base::WallTime{})}})});
+}
+
+TEST_CASE("a route over two pools draws one by weight, and counts it") {
+  Asker asker;
+  const auto rule = BlueGreen(75, 25);
+  const Runtime runtime(1, {MakePool("llm", "blue", 1), MakePool("llm", "green", 1)}, {}, {rule});
+  int green = 0;
+  for (int i = 0; i < 4000; ++i) green += asker.PoolOf(runtime, {}, "llm/chat") == "llm/green";
+  CHECK(green > 900);
+  CHECK(green < 1100);
+  CHECK(rule->pools.targets()[1].share->total() == static_cast<uint64_t>(green));
+  // The only rule there is serves requests whose route nobody knows.
+  CHECK(asker.Ask(runtime, {}, "unknown").route_rule == rule.get());
+  // What the gateway names stands.
+  CHECK(asker.PoolOf(runtime, "blue", "llm/chat") == "llm/blue");
+  const uint64_t before = rule->pools.targets()[0].share->total();
+  asker.Ask(runtime, {}, "llm/chat", /*dry_run=*/true);
+  CHECK(rule->pools.targets()[0].share->total() == before);
+
+  const Runtime two(1, {MakePool("llm", "blue", 1), MakePool("llm", "green", 1)},
+                    {{"mine", "llm/green"}}, {rule, BlueGreen(1, 0)});
+  CHECK(asker.PoolOf(two, {}, "unknown") == "404");
+  CHECK(asker.PoolOf(two, {}, "mine") == "llm/green");
+}
+
+TEST_CASE("a route to one pool is that pool, also for who only observes") {
+  Asker asker;
+  const Runtime runtime(1, {MakePool("llm", "blue", 1), MakePool("llm", "green", 1)}, {},
+                        {BlueGreen(0, 1), BlueGreen(1, 1)});
+  CHECK(runtime.FindByRoute("httproute/llm/chat/rule/0") == nullptr);  // stands for two
+}
+
+struct Models {
+  explicit Models(std::vector<api::ModelRewrite> rewrites,
+                  std::vector<api::Objective> objectives = {}) {
+    pool = MakePool("llm", "a", 2);
+    ShareBook shares;
+    pool.models =
+        std::make_shared<const ModelTable>(rewrites, objectives, "llm/a", shares, base::WallTime{});
+  }
+  PickResult Ask(std::string_view model, std::string_view header = {}, bool can_rewrite = true,
+                 bool dry_run = false) {
+    const Runtime runtime(1, {pool}, {});
+    asker.request.call = api::CallKind::kChatCompletions;
+    asker.request.model = model;
+    PickRequest ask;
+    ask.request = &asker.request;
+    ask.model_rewrite = header;
+    ask.can_rewrite = can_rewrite;
+    ask.objective = objective;
+    PickResult result = Pick(runtime, ask, kNow, asker.rng, asker.scratch, nullptr, dry_run);
+    return result;
+  }
+  std::string Target(std::string_view model, std::string_view header = {},
+                     bool can_rewrite = true) {
+    Ask(model, header, can_rewrite);
+    return std::string(asker.request.target_model);
+  }
+  PoolRuntime pool;
+  Asker asker;
+  std::string objective;
+};
+
+api::ModelRewrite Rewrite(std::vector<std::string> models, const std::string& target) {
+  api::ModelRewrite rewrite;
+  rewrite.kind = "InferenceModelRewrite";
+  rewrite.meta.ns = "llm";
+  rewrite.meta.name = "r";
+  rewrite.pool = {std::string("a"), {}};
+  rewrite.rules = {{std::move(models), {{target, std::nullopt, {}}}, {}}};
+  return rewrite;
+}
+
+// llm-d-router.md 4.5 and 12.5: none, one, no match, header without a rule, rule over header.
+TEST_CASE("the target model: a rule's, else the header's, else the client's") {
+  CHECK(Models({}).Target("m") == "m");
+  CHECK(Models({}).Target("m", "h") == "h");
+  CHECK(Models({Rewrite({"m"}, "v1")}).Target("m") == "v1");
+  CHECK(Models({Rewrite({"m"}, "v1")}).Target("m", "h") == "v1");
+  CHECK(Models({Rewrite({"m"}, "v1")}).Target("other") == "other");
+  CHECK(Models({Rewrite({"m"}, "v1")}).Target("other", "h") == "h");
+  CHECK(Models({Rewrite({"m"}, "v1")}).Target("m", "h", /*can_rewrite=*/false) == "m");
+}
+
+TEST_CASE("a body without a model gets one from a rule that takes all, or is refused") {
+  CHECK(Models({Rewrite({}, "v1")}).Target("") == "v1");
+  CHECK(Models({Rewrite({}, "v1")}).Ask("").picked());
+  CHECK(Models({Rewrite({"m"}, "v1")}).Ask("").refusal == Refusal::kNoModel);
+}
+
+TEST_CASE("what a rule sends is counted, a dry run isn't") {
+  Models models({Rewrite({"m"}, "v1")});
+  models.Ask("m");
+  models.Ask("m", {}, true, /*dry_run=*/true);
+  models.Ask("m", {}, /*can_rewrite=*/false);
+  CHECK(models.pool.models->rules()[0]->choice.targets()[0].share->total() == 1);
+}
+
+// llm-d-router.md 12.6, legacy admission.
+TEST_CASE("sheddable requests are refused while the pool is saturated, no others") {
+  api::Objective low, zero;
+  low.meta.ns = zero.meta.ns = "llm";
+  low.meta.name = "low";
+  zero.meta.name = "zero";
+  low.pool = zero.pool = {std::string("a"), {}};
+  low.priority = -1;
+  Models models({}, {low, zero});
+  const auto load = [&](double waiting, double kv) {
+    for (const auto& endpoint : models.pool.pool->endpoints()) {
+      endpoint->metrics.waiting.Set(waiting, kNow);
+      endpoint->metrics.kv_usage.Set(kv, kNow);
+    }
+    models.pool.read.inflight_correction = false;
+  };
+  models.objective = "low";
+  CHECK(models.Ask("m").refusal == Refusal::kShed);  // nothing is known of the endpoints
+  load(0, 0.1);
+  CHECK(models.Ask("m").picked());
+  load(5, 0.1);
+  CHECK(models.Ask("m").refusal == Refusal::kShed);
+  CHECK(models.Ask("m").priority.value == -1);
+  models.objective = "zero";
+  CHECK(models.Ask("m").picked());
+  models.objective = "nobody knows";
+  CHECK(models.Ask("m").picked());
+  load(0, 0.8);
+  models.objective = "low";
+  CHECK(models.Ask("m").refusal == Refusal::kShed);
+}
+
 TEST_CASE("columns have one id, whoever asks") {
   const ColumnNames::Columns columns{"p", {{"s", 1.5}}, "max"};
   const uint32_t id = ColumnNames::Intern(columns);
@@ -221,7 +362,7 @@ TEST_CASE("a decision record tells the pick, and holds no pointer") {
   record.SetModel(std::string(200, 'm'));
   {
     const PickResult result = asker.Ask(runtime);
-    FillRecord(runtime, result, asker.scratch.decision, record);
+    FillRecord(runtime, result, asker.scratch.decision, "", record);
     CHECK(record.host_port[0].data() == result.reservation.endpoint()->info().host_port);
     CHECK(record.top[0].endpoint_id == result.reservation.endpoint()->id());
   }
@@ -235,7 +376,7 @@ TEST_CASE("a decision record tells the pick, and holds no pointer") {
   CHECK(ColumnNames::Get(record.columns_id).picker == "max-score-picker");
 
   DecisionRecord refused;
-  FillRecord(runtime, asker.Ask(runtime, "nowhere"), asker.scratch.decision, refused);
+  FillRecord(runtime, asker.Ask(runtime, "nowhere"), asker.scratch.decision, "", refused);
   CHECK(refused.outcome == StreamOutcome::kRefused);
   CHECK(refused.http_status == 404);
   CHECK(refused.pool_view().empty());

@@ -251,8 +251,6 @@ TEST_CASE("faults: status, field, place and words") {
        "expected a value, found '}' (line 3, column 15)"},
       {kChat, "[]", "", "the body must be a JSON object, found an array (line 1, column 1)"},
       {kChat, "\"m\"", "", "the body must be a JSON object, found a string (line 1, column 1)"},
-      {kCompletions, R"({"prompt":"hello world"})", "model",
-       R"("model" is missing (line 1, column 1))"},
       {kCompletions, R"({"model":12})", "model",
        R"("model" must be a string, found a number (line 1, column 10))"},
       {kCompletions, R"({"model":null})", "model",
@@ -331,6 +329,39 @@ TEST_CASE("faults: status, field, place and words") {
     CHECK(p.request.pieces.empty());
     CHECK(p.request.prompts.empty());
   }
+}
+
+TEST_CASE("a body without a model is whole but for that") {
+  const Parsed p(kCompletions, R"( {"prompt":"hello world"})");
+  REQUIRE(p.result.ok());
+  REQUIRE(p.result.no_model);
+  CHECK(p.result.no_model->http_status == 400);
+  CHECK(p.result.no_model->param == "model");
+  CHECK(p.result.no_model->ToString() == R"("model" is missing (line 1, column 2))");
+  CHECK(p.request.call == CallKind::kCompletions);
+  CHECK(p.request.model.empty());
+  CHECK(p.Prompts() == "<hello world>");
+}
+
+TEST_CASE("where the model's name stands") {
+  struct Row {
+    std::string body, place;  // place: the bytes that are its name
+  };
+  for (const Row& row : {Row{R"({"model":"m","prompt":"p"})", R"("m")"},
+                         Row{R"({"prompt":"p","model" : "a\"b" })", R"("a\"b")"},
+                         Row{R"({"model":"x","model":"y","prompt":"p"})", R"("y")"}}) {
+    const Parsed p(kCompletions, row.body);
+    INFO(row.body);
+    REQUIRE(p.result.model_at);
+    CHECK_FALSE(p.result.model_at->missing());
+    CHECK(row.body.substr(p.result.model_at->begin,
+                          p.result.model_at->end - p.result.model_at->begin) == row.place);
+  }
+  const Parsed none(kCompletions, R"(  {"prompt":"p"})");
+  REQUIRE(none.result.model_at);
+  CHECK(none.result.model_at->missing());
+  CHECK(none.result.model_at->begin == 3);
+  CHECK_FALSE(Parsed("/v1/models", "{}").result.model_at);
 }
 
 TEST_CASE("a thousand levels are refused clearly, faults anywhere are found") {

@@ -1,0 +1,139 @@
+#include <array>
+
+#include "inferencectl/commands/commands.h"
+#include "inferencectl/option_table.h"
+
+namespace inference::ctl {
+namespace {
+
+constexpr std::array kVerbs{
+    VerbRow{
+        .name = "traffic get",
+        .operands = "[TARGET...]",
+        .max_operands = -1,
+        .summary = "rules that choose by weight, and where they sent requests",
+        .description =
+            "A TARGET is rewrite/NAME, model/NAME or route/NAME, with :RULE behind it for "
+            "another rule than the first. Requests are counted since the weights are what they "
+            "are.",
+        .examples = "inferencectl traffic get\ninferencectl traffic get rewrite/llm/chat -o json",
+        .exits = "1 no such rule is in force\n4 no daemon answers",
+        .run = RunTrafficGet},
+    VerbRow{
+        .name = "traffic set",
+        .operands = "TARGET NAME=WEIGHT...",
+        .min_operands = 2,
+        .max_operands = -1,
+        .summary = "give the targets of a rule other weights",
+        .description =
+            "Weights that are not named stay. A target of weight 0 gets nothing; where its kind "
+            "has no such weight it leaves the rule. An applied object is changed in the "
+            "daemon's store, at once and for good; one that a file defines is changed in that "
+            "file with --write, comments and all. Nothing happens when somebody else was "
+            "faster.",
+        .examples =
+            "inferencectl traffic set rewrite/llm/chat v1=90 v2=10 --expect v1=100\n"
+            "inferencectl traffic set rewrite/llm/chat v1=50 v2=50 --percent --reason OPS-7\n"
+            "inferencectl traffic set route/llm/chat blue=0 green=100 --write routes.yaml --wait",
+        .exits = "1 no such object, rule or target\n3 the file can't be read or changed\n"
+                 "4 no daemon answers\n5 with --wait: the daemon does not take it in time\n"
+                 "6 not as --expect says, changed meanwhile, or a file defines it",
+        .run = RunTrafficSet},
+    VerbRow{.name = "traffic verify",
+            .operands = "TARGET",
+            .min_operands = 1,
+            .max_operands = 1,
+            .summary = "do requests go where the weights say?",
+            .description =
+                "Compares each target's share of the requests with its weight. They fit when they "
+                "differ by no more than --tolerance, or than three standard deviations of as many "
+                "independent draws, whichever is more.",
+            .examples =
+                "inferencectl traffic verify rewrite/llm/chat\n"
+                "inferencectl traffic verify route/llm/chat --window 30s --min-requests 200",
+            .exits = "1 a share is off, or no such rule is in force\n4 no daemon answers\n"
+                     "6 the weights were changed meanwhile\n8 too few requests to judge",
+            .run = RunTrafficVerify},
+};
+
+constexpr std::array kOptions{
+    OptionRow{.verbs = "traffic get|traffic verify",
+              .name = "output",
+              .letter = 'o',
+              .argument = "FORMAT",
+              .fallback = "table",
+              .env = "INFERENCECTL_OUTPUT",
+              .choices = "table|json|yaml",
+              .doc = "the form of the answer; for people, or one document"},
+    OptionRow{.verbs = "traffic set",
+              .name = "output",
+              .letter = 'o',
+              .argument = "FORMAT",
+              .fallback = "text",
+              .env = "INFERENCECTL_OUTPUT",
+              .choices = "text|json|yaml",
+              .doc = "the form of the answer"},
+    OptionRow{.verbs = "traffic get|traffic set|traffic verify",
+              .name = "namespace",
+              .letter = 'n',
+              .argument = "NAMESPACE",
+              .fallback = "default",
+              .doc = "of names that have none"},
+    OptionRow{.verbs = "traffic get|traffic verify",
+              .name = "no-headers",
+              .doc = "the table without its first line"},
+    OptionRow{.verbs = "traffic set",
+              .name = "expect",
+              .argument = "NAME=WEIGHT",
+              .repeatable = true,
+              .doc = "refuse when the weight is another now; a single target counts as 100"},
+    OptionRow{.verbs = "traffic set",
+              .name = "percent",
+              .doc = "the numbers are percentages, with fractions if you like; they add up to 100, "
+                     "and who is not named gets nothing"},
+    OptionRow{.verbs = "traffic set",
+              .name = "allow-new",
+              .doc = "names that are no targets yet become targets"},
+    OptionRow{.verbs = "traffic set",
+              .name = "write",
+              .argument = "FILE",
+              .words = Words::kFiles,
+              .doc = "change the object in this file; everything else in it stays byte for byte"},
+    OptionRow{.verbs = "traffic set",
+              .name = "wait",
+              .doc = "until the daemon draws by the file's weights; for --timeout at most"},
+    OptionRow{.verbs = "traffic set",
+              .name = "dry-run",
+              .argument = "WHERE",
+              .fallback = "none",
+              .choices = "none|server",
+              .doc = "change nothing; show what would be changed"},
+    OptionRow{.verbs = "traffic set",
+              .name = "reason",
+              .argument = "TEXT",
+              .env = "INFERENCECTL_REASON",
+              .doc = "why, for the history"},
+    OptionRow{.verbs = "traffic verify",
+              .name = "window",
+              .argument = "DURATION",
+              .doc = "watch from now on for so long, as 30s; without it all requests since the "
+                     "weights are what they are"},
+    OptionRow{.verbs = "traffic verify",
+              .name = "tolerance",
+              .argument = "POINTS",
+              .fallback = "2pp",
+              .doc = "percentage points that a share may be off"},
+    OptionRow{.verbs = "traffic verify",
+              .name = "min-requests",
+              .argument = "N",
+              .fallback = "500",
+              .doc = "judge nothing with fewer requests; exit code 8 then"},
+};
+
+}  // namespace
+
+VerbGroup TrafficGroup() {
+  return {.title = "Shift traffic", .verbs = kVerbs, .options = kOptions};
+}
+
+}  // namespace inference::ctl

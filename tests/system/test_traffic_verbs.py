@@ -1,0 +1,196 @@
+"""inferencectl traffic: weights shown, set in the store and in files, and checked."""
+
+import subprocess
+import threading
+
+import pytest
+import yaml
+from harness.daemon import Daemon, program
+from harness.openai import chat
+from test_rewrites import many, rewrite, route, set_rules
+
+RULES = """\
+# Which model is which.
+apiVersion: llm-d.ai/v1alpha2
+kind: InferenceModelRewrite
+metadata: {name: chat, namespace: llm}
+spec:
+  poolRef: {name: chat}
+  rules:
+  - matches: [{model: {value: chat}}]
+    targets:
+    - {modelRewrite: v1, weight: 100}  # the stable one
+"""
+
+
+@pytest.fixture
+def daemon(tmp_path):
+    made = Daemon(tmp_path, {"gpu-1": "127.0.0.1:1"})
+    yield made
+    made.stop()
+
+
+def ctl(daemon, *arguments):
+    return subprocess.run([program("inferencectl"), "--server", daemon.admin, *map(str, arguments)],
+                          capture_output=True, text=True, timeout=30)
+
+
+def weights(daemon, target="rewrite/llm/chat"):
+    item = daemon.ctl_json("traffic", "get", target)["items"][0]
+    return {t["name"]: t["weight"] for t in item["targets"]}
+
+
+def apply_rules(daemon, tmp_path, text=RULES):
+    (tmp_path / "rules.yaml").write_text(text)
+    daemon.ctl("apply", "-f", str(tmp_path / "rules.yaml"))
+
+
+def test_weights_of_an_applied_object(daemon, tmp_path):
+    apply_rules(daemon, tmp_path)
+    assert weights(daemon) == {"v1": 100}
+    unknown = ctl(daemon, "traffic", "set", "rewrite/llm/chat", "v1=90", "v3=10")
+    assert unknown.returncode == 1
+    assert 'no target "v3"' in unknown.stderr and "--allow-new" in unknown.stderr
+    done = ctl(daemon, "traffic", "set", "rewrite/llm/chat", "v1=90", "v2=10", "--allow-new",
+               "--expect", "v1=100", "--reason", "OPS-7")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "InferenceModelRewrite llm/chat rule 0: v1=100 -> v1=90 v2=10\n"
+    assert weights(daemon) == {"v1": 90, "v2": 10}
+    stale = ctl(daemon, "traffic", "set", "rewrite/llm/chat", "v1=50", "v2=50", "--expect", "v1=100")
+    assert stale.returncode == 6
+    assert "is v1=90 v2=10 now, not v1=100" in stale.stderr
+    # 0 takes the target out; the comment of the other one stays.
+    daemon.ctl("traffic", "set", "rewrite/llm/chat", "v1=0", "v2=100")
+    assert weights(daemon) == {"v2": 100}
+    assert "# Which model is which." in daemon.ctl("get", "manifests", "-o", "text")
+    nothing = ctl(daemon, "traffic", "set", "rewrite/llm/chat", "v2=0")
+    assert nothing.returncode == 6 and "no target would be left" in nothing.stderr
+    assert weights(daemon) == {"v2": 100}
+    last = daemon.ctl_json("history")["items"]
+    assert [r["verb"] for r in last[:2]] == ["traffic set", "traffic set"]
+    assert last[1]["reason"] == "OPS-7"
+
+
+def test_percentages_become_whole_weights(daemon, tmp_path):
+    apply_rules(daemon, tmp_path)
+    target = ["traffic", "set", "rewrite/llm/chat", "--percent", "--allow-new"]
+    daemon.ctl(*target, "v1=33.3", "v2=33.3", "v3=33.4")
+    assert weights(daemon) == {"v1": 333, "v2": 333, "v3": 334}
+    daemon.ctl(*target, "v1=50%", "v2=50%")
+    assert weights(daemon) == {"v1": 50, "v2": 50}
+    assert ctl(daemon, *target, "v1=60", "v2=50").returncode == 2
+    assert weights(daemon) == {"v1": 50, "v2": 50}
+
+
+def test_dry_runs_change_nothing(daemon, tmp_path):
+    apply_rules(daemon, tmp_path)
+    out = daemon.ctl_json("traffic", "set", "rewrite/llm/chat", "v1=7", "--dry-run=server")["item"]
+    assert (out["changed"], out["dryRun"], out["after"]) == (True, True, [{"name": "v1", "weight": 7}])
+    assert weights(daemon) == {"v1": 100}
+    same = daemon.ctl_json("traffic", "set", "rewrite/llm/chat", "v1=100")["item"]
+    assert same["changed"] is False
+    assert len(daemon.ctl_json("history")["items"]) == 1
+
+
+@pytest.mark.parametrize("words, code, says", [
+    (["rewrite/llm/chatt", "v1=1"], 1, "did you mean llm/chat?"),
+    (["rewrite/llm/chat:3", "v1=1"], 1, "no targets in rule 3"),
+    (["pool/llm/chat", "v1=1"], 2, "rewrite/NAME, model/NAME or route/NAME"),
+    (["rewrite/llm/chat", "v1=x"], 2, 'wants NAME=WEIGHT, not "v1=x"'),
+    (["rewrite/llm/chat", "v1=1.5"], 2, "weights are whole numbers"),
+    (["rewrite/llm/chat", "v1=1", "v1=2"], 2, "named twice"),
+    (["rewrite/llm/chat"], 2, "traffic set"),
+])
+def test_mistakes_are_told(daemon, tmp_path, words, code, says):
+    apply_rules(daemon, tmp_path)
+    done = ctl(daemon, "traffic", "set", *words)
+    assert (done.returncode, says in done.stderr) == (code, True), done.stderr
+    assert weights(daemon) == {"v1": 100}
+
+
+def test_a_file_is_changed_in_place_and_nowhere_else(daemon):
+    path = daemon.manifests / "rules.yaml"
+    path.write_text(RULES)
+    daemon.process.wait_until(lambda: daemon.ctl_json("traffic", "get")["items"], "has the rule")
+    refused = ctl(daemon, "traffic", "set", "rewrite/llm/chat", "v1=90", "v2=10", "--allow-new")
+    assert refused.returncode == 6
+    assert "rules.yaml:" in refused.stderr and "--write" in refused.stderr
+    assert path.read_text() == RULES
+    shown = daemon.ctl("traffic", "set", "rewrite/llm/chat", "v1=90", "v2=10", "--allow-new",
+                       "--write", str(path), "--dry-run=server")
+    assert "+    - {modelRewrite: v2, weight: 10}" in shown and path.read_text() == RULES
+    daemon.ctl("traffic", "set", "rewrite/llm/chat", "v1=90", "v2=10", "--allow-new",
+               "--write", str(path), "--wait")
+    assert path.read_text() == RULES.replace(
+        "weight: 100}  # the stable one\n",
+        "weight: 90}  # the stable one\n    - {modelRewrite: v2, weight: 10}\n")
+    assert weights(daemon) == {"v1": 90, "v2": 10}
+    other = daemon.manifests / "pool.yaml"
+    assert ctl(daemon, "traffic", "set", "rewrite/llm/chat", "v1=1", "--write", other).returncode == 1
+
+
+def test_a_daemon_that_does_not_take_the_file_is_told(daemon, tmp_path):
+    path = tmp_path / "elsewhere.yaml"
+    path.write_text(RULES)
+    done = ctl(daemon, "traffic", "set", "rewrite/llm/chat", "v1=7", "--write", path, "--wait",
+               "--timeout", "1s")
+    assert done.returncode == 5
+    assert "does not draw by it" in done.stderr
+
+
+def test_only_one_of_two_changes_at_once_is_made(daemon, tmp_path):
+    """Both were made for the same weights: the second is refused, or sees the first one's."""
+    apply_rules(daemon, tmp_path)
+    done = []
+    threads = [threading.Thread(target=lambda n=n: done.append(ctl(
+        daemon, "traffic", "set", "rewrite/llm/chat", f"v1={n}", "--expect", "v1=100")))
+        for n in range(1, 9)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    # A single target counts as 100 whatever its weight, so any number of them may win; each that
+    # did is in the history, in the order of the weights that followed each other.
+    assert {d.returncode for d in done} <= {0, 6}
+    won = [d for d in done if d.returncode == 0]
+    assert len(daemon.ctl_json("history", "--limit", "50")["items"]) == 1 + len(won)
+    assert weights(daemon)["v1"] in range(1, 9)
+
+
+def test_a_route_keeps_a_pool_at_zero(daemon, tmp_path):
+    pools = "\n---\n".join(yaml.safe_dump({
+        "apiVersion": "inference.networking.k8s.io/v1", "kind": "InferencePool",
+        "metadata": {"name": name, "namespace": "llm"},
+        "spec": {"selector": {"matchLabels": {"app": name}}, "targetPorts": [{"number": 8000}],
+                 "endpointPickerRef": {"name": "epp", "port": {"number": 9002}}}})
+        for name in ("blue", "green"))
+    apply_rules(daemon, tmp_path, pools + "\n---\n" + yaml.safe_dump(route(blue=100, green=0)))
+    daemon.ctl("traffic", "set", "route/llm/chat", "blue=0", "green=100", "--expect", "blue=100",
+               "--expect", "green=0")
+    assert weights(daemon, "route/llm/chat") == {"llm/blue": 0, "llm/green": 100}
+    refused = ctl(daemon, "traffic", "set", "route/llm/chat", "green=0")
+    assert refused.returncode == 6
+
+
+def test_verify(make_stack):
+    stack = make_stack("full-duplex")
+    daemon = stack.daemon
+    set_rules(daemon, rewrite(("v1", 80), ("v2", 20)))
+    few = ctl(daemon, "traffic", "verify", "rewrite/llm/chat")
+    assert few.returncode == 8 and "too few to judge" in few.stderr
+    many(stack, 800, chat(model="chat"))
+    fits = daemon.ctl_json("traffic", "verify", "rewrite/llm/chat")["item"]
+    assert (fits["requests"], fits["enough"], fits["fits"]) == (800, True, True)
+    # The window has only what comes in it.
+    window = ctl(daemon, "traffic", "verify", "rewrite/llm/chat", "--window", "1s")
+    assert window.returncode == 8 and "0 requests" in window.stderr
+    missing = ctl(daemon, "traffic", "verify", "rewrite/llm/nobody")
+    assert missing.returncode == 1 and "rewrite/llm/chat:0" in missing.stderr
+
+
+def test_verify_is_no_stricter_than_chance(make_stack):
+    stack = make_stack("full-duplex")
+    set_rules(stack.daemon, rewrite(("v1", 1), ("v2", 1)))
+    many(stack, 800, chat(model="chat"))
+    assert ctl(stack.daemon, "traffic", "verify", "rewrite/llm/chat", "--tolerance",
+               "0pp").returncode == 0
