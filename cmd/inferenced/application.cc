@@ -1,4 +1,4 @@
-#include "application.h"
+#include "inferenced/application.h"
 
 #include <malloc.h>
 #include <poll.h>
@@ -6,20 +6,29 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <csignal>
 #include <iostream>
 #include <memory>
 #include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "admin/server.h"
 #include "api/codes.h"
-#include "collectors.h"
 #include "control/config_loader.h"
 #include "control/controller.h"
 #include "extproc/server.h"
 #include "http/http_server.h"
 #include "inference/version.h"
+#include "inferenced/collectors.h"
+#include "inferenced/inherited_sockets.h"
+#include "inferenced/service_manager.h"
+#include "inferenced/watchdog.h"
 #include "manifest/reader.h"
 #include "manifest/render.h"
 #include "net/listener.h"
@@ -92,7 +101,9 @@ class Daemon {
       : config_path_(options.config),
         in_use_(options.take_over ? inference::net::InUse::kTakeOver
                                   : inference::net::InUse::kRefuse),
-        controller_({.config_path = options.config, .take_over = options.take_over}) {}
+        controller_({.config_path = options.config,
+                     .take_over = options.take_over,
+                     .on_reload = [this](bool begins) { OnReload(begins); }}) {}
 
   int Run(int signals);
 
@@ -101,8 +112,18 @@ class Daemon {
   Status StartHttp();
   Status StartAdmin(inference::net::Listener listener);
   Status StartAll();
+  void StartWatchdog();
   bool Report(const Status& status) const;
   inference::admin::DaemonInfo Info() const;
+  void OnReload(bool begins);
+  /// What `systemctl status` shows.
+  std::string StatusText() const;
+  /// Tells the service manager what is new, and that all loops turn.
+  void TellServiceManager();
+  /// Until when nothing is to be told, in milliseconds; -1: for ever.
+  int TellWithin() const;
+  /// Until a signal says to stop.
+  void Serve(int signals);
   void Drain(int signals);
   void Stop();
 
@@ -112,6 +133,8 @@ class Daemon {
   const inference::base::Time started_ = clock_.Now();
   const inference::base::WallTime started_at_ = clock_.WallNow();
   std::atomic<bool> serving_{false};
+  const ServiceManager manager_;
+  InheritedSockets inherited_;
 
   inference::control::Controller controller_;
   std::unique_ptr<inference::extproc::Server> data_plane_;
@@ -119,6 +142,10 @@ class Daemon {
   inference::telemetry::Exposition exposition_;
   std::unique_ptr<inference::http::HttpServer> http_;
   std::unique_ptr<inference::admin::AdminServer> admin_;
+  std::string admin_address_;
+  // Of the main thread:
+  std::unique_ptr<Watchdog> watchdog_;  // null: nobody wants to be fed
+  std::string told_status_;
 };
 
 Status Daemon::StartDataPlane() {
@@ -133,6 +160,8 @@ Status Daemon::StartDataPlane() {
   options.trust_priority_headers = *config->trust_priority_headers;
   options.endpoint_header = *config->endpoint_header;
   options.in_use = in_use_;
+  options.inherited = inherited_.listeners;
+  options.inherited_health = inherited_.health;
   data_plane_ =
       std::make_unique<inference::extproc::Server>(options, controller_.runtime(), clock_);
   if (Status started = data_plane_->Start(); !started.ok()) return started;
@@ -181,7 +210,7 @@ inference::admin::DaemonInfo Daemon::Info() const {
   }
   info.listeners.push_back({"health", data_plane_->health_address()});
   info.listeners.push_back({"http", http_->address()});
-  info.listeners.push_back({"admin", *config->admin_address});
+  info.listeners.push_back({"admin", admin_address_});
   info.totals = [this] {
     inference::admin::StreamTotals totals;
     for (const auto* shard : data_plane_->shards()) {
@@ -205,11 +234,30 @@ Status Daemon::StartAdmin(inference::net::Listener listener) {
   return Status::Ok();
 }
 
+void Daemon::StartWatchdog() {
+  if (!manager_.watchdog()) return;
+  std::vector<Watchdog::Loop> loops{
+      {"control", [this](auto turned) { controller_.Post(std::move(turned)); }}};
+  for (size_t i = 0; i < data_plane_->shards().size(); ++i) {
+    loops.push_back({"reactor " + std::to_string(i),
+                     [this, i](auto turned) { data_plane_->PostTo(i, std::move(turned)); }});
+  }
+  watchdog_ = std::make_unique<Watchdog>(*manager_.watchdog(), std::move(loops),
+                                         [this] { manager_.Feed(); });
+}
+
 // The admin socket first: a second daemon of one configuration must find out before it takes a
 // request from the first.
 Status Daemon::StartAll() {
-  auto admin = inference::net::Listener::Open(*controller_.daemon_config()->admin_address, in_use_);
+  const auto config = controller_.daemon_config();
+  auto inherited = TakeInheritedSockets(*config);
+  if (!inherited.ok()) return inherited.status();
+  inherited_ = *std::move(inherited);
+  auto admin = inherited_.admin >= 0
+                   ? inference::net::Listener::Adopt(inherited_.admin)
+                   : inference::net::Listener::Open(*config->admin_address, in_use_);
   if (!admin.ok()) return admin.status();
+  admin_address_ = admin->address();
   if (Status status = StartHttp(); !status.ok()) return status;
   if (Status status = StartDataPlane(); !status.ok()) return status;
   return StartAdmin(*std::move(admin));
@@ -232,21 +280,78 @@ int Daemon::Run(int signals) {
     spdlog::info("serving ext_proc on {}", address);
   }
   spdlog::info("inferenced {} is ready; health {}, metrics http://{}/metrics, admin {}",
-               INFERENCE_VERSION, data_plane_->health_address(), http_->address(),
-               *controller_.daemon_config()->admin_address);
-  signalfd_siginfo info;
-  while (read(signals, &info, sizeof info) == sizeof info) {
-    if (info.ssi_signo == SIGHUP) {
-      spdlog::info("SIGHUP: reading all files again");
-      controller_.Reload();
-      continue;
-    }
-    Drain(signals);
-    break;
-  }
+               INFERENCE_VERSION, data_plane_->health_address(), http_->address(), admin_address_);
+  StartWatchdog();
+  told_status_ = StatusText();
+  manager_.Ready(told_status_);
+  Serve(signals);
+  Drain(signals);
   Stop();
   spdlog::info("stopped");
   return 0;
+}
+
+std::string Daemon::StatusText() const {
+  const auto runtime = controller_.runtime().Get();
+  std::set<uint32_t> endpoints;  // several pools may select one
+  for (const auto& pool : runtime->pools()) {
+    for (const auto& endpoint : pool.pool->endpoints()) endpoints.insert(endpoint->id());
+  }
+  const auto count = [](size_t n, const char* what) {
+    return std::to_string(n) + " " + what + (n == 1 ? "" : "s");
+  };
+  std::string text = "serving " + count(runtime->pools().size(), "pool") + ", " +
+                     count(endpoints.size(), "endpoint") + ", generation " +
+                     std::to_string(runtime->generation());
+  if (!controller_.config_status().last_reload_ok) {
+    text += "; the last change of files is refused, see inferencectl status";
+  }
+  return text;
+}
+
+void Daemon::OnReload(bool begins) {
+  if (begins) {
+    manager_.Reloading();
+  } else if (serving_) {
+    manager_.Ready(StatusText());
+  }
+}
+
+void Daemon::TellServiceManager() {
+  if (!manager_.present()) return;
+  if (watchdog_) {
+    const inference::base::Time now = clock_.Now();
+    watchdog_->Tick(now);
+    for (const std::string& loop : watchdog_->TakeLate(now)) {
+      spdlog::error("{} does not turn; unless it goes on, the watchdog is not fed", loop);
+    }
+  }
+  if (!serving_) return;
+  if (std::string status = StatusText(); status != told_status_) {
+    manager_.SetStatus(status);
+    told_status_ = std::move(status);
+  }
+}
+
+int Daemon::TellWithin() const {
+  if (!manager_.present()) return -1;
+  inference::base::Duration within = std::chrono::seconds(1);
+  if (watchdog_) within = std::min(within, watchdog_->period());
+  return static_cast<int>(std::chrono::duration_cast<std::chrono::milliseconds>(within).count()) +
+         1;
+}
+
+void Daemon::Serve(int signals) {
+  while (true) {
+    TellServiceManager();
+    pollfd wait{signals, POLLIN, 0};
+    if (poll(&wait, 1, TellWithin()) <= 0) continue;
+    signalfd_siginfo info;
+    if (read(signals, &info, sizeof info) != sizeof info) return;
+    if (info.ssi_signo != SIGHUP) return;
+    spdlog::info("SIGHUP: reading all files again");
+    controller_.BeginReload({}, [](const inference::control::ReloadResult&) {});
+  }
 }
 
 void Daemon::Drain(int signals) {
@@ -255,10 +360,14 @@ void Daemon::Drain(int signals) {
                data_plane_->open_streams(),
                std::chrono::duration_cast<std::chrono::seconds>(timeout).count());
   serving_ = false;
+  manager_.Stopping("stopping: " + std::to_string(data_plane_->open_streams()) +
+                    " streams to finish");
   data_plane_->SetServing(false);
   const inference::base::Time deadline = clock_.Now() + timeout;
   // In steps, so that a second signal is seen.
   constexpr auto kStep = std::chrono::milliseconds(100);
+  // Ours decides how long streams may take, not the unit's TimeoutStopSec=.
+  constexpr auto kExtension = std::chrono::seconds(10);
   size_t left = data_plane_->Drain(kStep);
   while (left > 0 && clock_.Now() < deadline) {
     pollfd wait{signals, POLLIN, 0};
@@ -266,6 +375,8 @@ void Daemon::Drain(int signals) {
       signalfd_siginfo info;
       if (read(signals, &info, sizeof info) == sizeof info && info.ssi_signo != SIGHUP) break;
     }
+    manager_.ExtendTimeout(kExtension);
+    TellServiceManager();
     left = data_plane_->Drain(kStep);
   }
   if (left > 0) spdlog::warn("{} streams were cut", left);

@@ -1,4 +1,4 @@
-#include "collectors.h"
+#include "inferenced/collectors.h"
 
 #include <sys/resource.h>
 #include <unistd.h>

@@ -2,8 +2,8 @@
 
 #include <iostream>
 
-#include "application.h"
-#include "options.h"
+#include "inferenced/application.h"
+#include "inferenced/options.h"
 
 namespace {
 

@@ -1,4 +1,4 @@
-#include "options.h"
+#include "inferenced/options.h"
 
 #include <unistd.h>
 

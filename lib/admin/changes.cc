@@ -77,6 +77,24 @@ Status FillChange(const control::ChangeResult& result, v1::ChangeResponse* out) 
   return Status::Ok();
 }
 
+Status FillReload(const control::ReloadResult& result, v1::ReloadResponse* out) {
+  if (!result.status.ok() && result.status.code() != Code::kInvalidArgument) return result.status;
+  out->set_refused(!result.status.ok());
+  out->set_message(SafeText(result.status.message()));
+  for (const api::Diagnostic& d : result.findings) FillDiagnostic(d, out->add_findings());
+  for (const store::ChangedObject& object : result.objects) {
+    FillObjectChange(object, out->add_objects());
+  }
+  const auto fill = [](const control::ReloadResult::Size& size, v1::ReloadResponse::Size* to) {
+    to->set_generation(size.generation);
+    to->set_pools(static_cast<int>(size.pools));
+    to->set_endpoints(static_cast<int>(size.endpoints));
+  };
+  fill(result.before, out->mutable_before());
+  fill(result.now, out->mutable_now());
+  return Status::Ok();
+}
+
 void FillObject(const control::ListedObject& object, v1::Object* out) {
   FillKey(object.key, out->mutable_key());
   out->set_text(object.text);

@@ -14,6 +14,8 @@ namespace inference::admin {
 control::ChangeRequest ToRequest(const v1::ChangeRequest& request, std::string who);
 /// An error is one that no answer can tell: the daemon is stopping, the disk is full.
 Status FillChange(const control::ChangeResult& result, v1::ChangeResponse* out);
+/// An error is one that no answer can tell, as above.
+Status FillReload(const control::ReloadResult& result, v1::ReloadResponse* out);
 void FillObject(const control::ListedObject& object, v1::Object* out);
 void FillRevision(const store::Revision& revision, v1::Revision* out);
 /// With the texts, for the one generation that is asked for.

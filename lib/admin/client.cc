@@ -112,6 +112,10 @@ Result<v1::ListDrainsResponse> AdminClient::ListDrains() {
   return Call(&v1::Admin::Stub::ListDrains, v1::ListDrainsRequest());
 }
 
+Result<v1::ReloadResponse> AdminClient::Reload(const v1::ReloadRequest& request) {
+  return Call(&v1::Admin::Stub::Reload, request);
+}
+
 Status AdminClient::WatchEndpoints(
     const v1::WatchEndpointsRequest& request,
     const std::function<bool(const v1::ListEndpointsResponse&)>& each) {

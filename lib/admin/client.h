@@ -33,6 +33,7 @@ class AdminClient {
   Result<v1::DrainResponse> Drain(const v1::DrainRequest& request);
   Result<v1::DrainResponse> Undrain(const v1::UndrainRequest& request);
   Result<v1::ListDrainsResponse> ListDrains();
+  Result<v1::ReloadResponse> Reload(const v1::ReloadRequest& request);
 
   /// Calls `each` for every list until it returns false (OK), Cancel() is called (kCancelled), or
   /// the daemon goes away. No deadline.

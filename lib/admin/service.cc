@@ -301,4 +301,18 @@ grpc::Status AdminService::ListDrains(grpc::ServerContext*, const v1::ListDrains
   return grpc::Status::OK;
 }
 
+grpc::Status AdminService::Reload(grpc::ServerContext* context, const v1::ReloadRequest* request,
+                                  v1::ReloadResponse* response) {
+  control::ReloadRequest reload;
+  reload.author = {PeerName(context->peer()), "reload", request->reason()};
+  const base::Duration left = context->deadline() - std::chrono::system_clock::now();
+  reload.timeout = request->wait() ? std::min(reload.timeout, left) : base::Duration::zero();
+  const control::ReloadResult result = actions_.Reload(std::move(reload));
+  if (!request->wait() && result.status.code() == Code::kDeadlineExceeded) {
+    response->set_pending(true);
+    return grpc::Status::OK;
+  }
+  return ToGrpc(FillReload(result, response));
+}
+
 }  // namespace inference::admin

@@ -44,6 +44,7 @@ class AdminService final : public v1::Admin::Service {
                        v1::DrainResponse*) override;
   grpc::Status ListDrains(grpc::ServerContext*, const v1::ListDrainsRequest*,
                           v1::ListDrainsResponse*) override;
+  grpc::Status Reload(grpc::ServerContext*, const v1::ReloadRequest*, v1::ReloadResponse*) override;
 
   /// Ends the watches, now and for ever.
   void EndWatches();

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -7,6 +8,7 @@
 
 #include "api/diagnostic.h"
 #include "api/kinds.h"
+#include "base/clock.h"
 #include "control/drain/commands.h"
 #include "inference/result.h"
 #include "store/manifest_store.h"
@@ -44,6 +46,26 @@ struct ChangeResult {
   bool in_force = false;           // false: dry run, refused, or waiting for DNS names
 };
 
+/// To read all files again.
+struct ReloadRequest {
+  store::Author author;  // nobody: a signal, which stands in no history
+  /// The answer comes then at the latest; the reload itself goes on.
+  base::Duration timeout = std::chrono::seconds(60);
+};
+
+struct ReloadResult {
+  /// INVALID_ARGUMENT: refused, see findings; what ran goes on. UNAVAILABLE: the files can't be
+  /// read for want of descriptors, or inferenced is stopping. DEADLINE_EXCEEDED.
+  Status status;
+  api::Diagnostics findings;                  // errors, or warnings
+  std::vector<store::ChangedObject> objects;  // of files: those that are not as they were
+  struct Size {
+    uint64_t generation = 0;
+    size_t pools = 0, endpoints = 0;
+  };
+  Size before, now;
+};
+
 /// An object of the files or of the store.
 struct ListedObject {
   store::ObjectKey key;
@@ -69,6 +91,8 @@ class ControlActions {
   /// Durable, and in force in every thread, when it answers. Drained later: see ControlView.
   virtual DrainAnswer Drain(DrainCommand command) = 0;
   virtual DrainAnswer Undrain(UndrainCommand command) = 0;
+  /// Reads all files again, as if every one had changed; answers when that is in force or refused.
+  virtual ReloadResult Reload(ReloadRequest request) = 0;
 };
 
 }  // namespace inference::control

@@ -1,5 +1,6 @@
 #include "control/controller.h"
 
+#include <pthread.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -71,6 +72,7 @@ Status Controller::Start() {
   if (Status started = scraper_->Start(); !started.ok()) return started;
   resolver_->Start();
   thread_ = std::thread([this] { Run(); });
+  pthread_setname_np(thread_.native_handle(), "control");
   // The watch's first reading is the start: what is refused later is refused now.
   if (Status started = watch_->Start(); !started.ok()) return started;
   std::unique_lock lock(status_mutex_);
@@ -92,10 +94,6 @@ void Controller::Stop() {
     queue_.clear();  // whoever waits for an answer is told so
   }
   if (scraper_) scraper_->Stop();
-}
-
-void Controller::Reload() {
-  if (watch_) watch_->Reload();
 }
 
 void Controller::Post(std::function<void()> work) {
@@ -124,6 +122,7 @@ void Controller::Run() {
     }
     lock.unlock();
     work();
+    AnswerReloads();
     lock.lock();
   }
 }
@@ -151,7 +150,8 @@ void Controller::OnManifests(manifest::ManifestSet set, api::Diagnostics diagnos
     const size_t found = diagnostics.size();
     ReadConfigFiles(next, diagnostics);
     PlaceUnreadable(*next.daemon, found, diagnostics);
-    if (MustTryAgain(diagnostics)) return;
+    files_busy_ = MustTryAgain(diagnostics);
+    if (files_busy_) return;
     if (api::HasErrors(diagnostics)) {
       Reject(std::move(diagnostics));
       return;

@@ -45,6 +45,8 @@ class Controller final : public ControlView, public ControlActions, public sourc
     bool take_over = false;
     /// Between two looks whether that one has let go of the state file.
     base::Duration state_retry = std::chrono::seconds(1);
+    /// Told when a reload that was asked for begins and (false) when it is over. On any thread.
+    std::function<void(bool begins)> on_reload = [](bool) {};
   };
 
   explicit Controller(Options options);
@@ -54,8 +56,11 @@ class Controller final : public ControlView, public ControlActions, public sourc
   /// resolver and the scraper. Call once.
   Status Start();
   void Stop();
-  /// Reads everything again, as if every file had changed. Returns at once.
-  void Reload();
+  /// Reads everything again, as if every file had changed. Returns at once; `done` is called on
+  /// the control thread, or never when that ends before.
+  void BeginReload(ReloadRequest request, std::function<void(ReloadResult)> done);
+  /// Runs `work` on the control thread, soon; drops it when that is stopping. Thread-safe.
+  void Post(std::function<void()> work);
 
   const RuntimeHolder& runtime() const override { return runtime_; }
   ConfigStatus config_status() const override;
@@ -73,6 +78,7 @@ class Controller final : public ControlView, public ControlActions, public sourc
   Result<std::vector<store::Operation>> Operations(int64_t limit) override;
   DrainAnswer Drain(DrainCommand command) override;
   DrainAnswer Undrain(UndrainCommand command) override;
+  ReloadResult Reload(ReloadRequest request) override;
 
  private:
   void OnManifests(manifest::ManifestSet set, api::Diagnostics diagnostics) override;
@@ -86,11 +92,25 @@ class Controller final : public ControlView, public ControlActions, public sourc
     base::Time until;
   };
 
-  void Post(std::function<void()> work);
+  /// A reload that was asked for.
+  struct PendingReload {
+    ReloadRequest request;
+    std::function<void(ReloadResult)> done;
+    ReloadResult::Size before;
+    std::vector<manifest::ObjectText> objects;  // of files, before
+  };
+
   void Run();
   /// What is due when nobody has posted anything; `wake`: the next time that something is.
   void OnTimer();
   base::Time WakeAt() const;
+
+  // controller_reload.cc
+  ReloadResult::Size SizeNow() const;
+  /// The reloads whose files were read, unless their change still waits for DNS names.
+  void AnswerReloads();
+  ReloadResult ResultOf(const PendingReload& reload) const;
+  void Remember(const PendingReload& reload, const ReloadResult& result);
 
   // controller_changes.cc
   /// False, with `findings`, when the daemon can't start with what is in the state file.
@@ -150,6 +170,8 @@ class Controller final : public ControlView, public ControlActions, public sourc
   std::optional<Held> held_;
   api::Diagnostics file_findings_;  // of the files that `inputs_` has, each file by itself
   bool files_refused_ = false;      // the files were read again since, and refused
+  bool files_busy_ = false;         // they could not be read for want of descriptors
+  std::vector<std::shared_ptr<PendingReload>> reloads_;  // read, not answered
 
   // Null when nothing is kept; then the reason. Constant after Start(), what it holds is the
   // control thread's, but for the store.

@@ -63,14 +63,18 @@ Server::~Server() {
   Stop();
 }
 
+Result<net::Listener> Server::OpenOrAdopt(int inherited, const std::string& address) const {
+  return inherited >= 0 ? net::Listener::Adopt(inherited)
+                        : net::Listener::Open(address, options_.in_use);
+}
+
 Status Server::OpenListeners() {
   for (size_t i = 0; i < options_.listeners.size(); ++i) {
     const api::ListenerConfig& config = options_.listeners[i];
     auto tls = ListenerTls::Make(config.tls);
     if (!tls.ok()) return tls.status();
-    auto listener = i < options_.inherited.size()
-                        ? net::Listener::Adopt(options_.inherited[i])
-                        : net::Listener::Open(config.address.value, options_.in_use);
+    const int inherited = i < options_.inherited.size() ? options_.inherited[i] : -1;
+    auto listener = OpenOrAdopt(inherited, config.address.value);
     if (!listener.ok()) return listener.status();
     addresses_.push_back(listener->address());
     std::shared_ptr<ListenerTls> state = *std::move(tls);
@@ -78,7 +82,7 @@ Status Server::OpenListeners() {
     ports_.push_back({*std::move(listener), std::move(state), false});
   }
   if (!options_.health_address.empty()) {
-    auto listener = net::Listener::Open(options_.health_address, options_.in_use);
+    auto listener = OpenOrAdopt(options_.inherited_health, options_.health_address);
     if (!listener.ok()) return listener.status();
     health_address_ = listener->address();
     ports_.push_back({*std::move(listener), nullptr, true});

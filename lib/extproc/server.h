@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -28,8 +29,10 @@ class Server final : public picker::DecisionSource, private ObservedSink {
   struct Options {
     std::vector<api::ListenerConfig> listeners;
     std::string health_address;  // empty: health only on the listeners
-    /// Sockets that socket activation passed: taken for `listeners`, in order, instead of opening.
+    /// Sockets that socket activation passed, one for each of `listeners`, taken instead of
+    /// opening; -1, or none: it is opened.
     std::vector<int> inherited;
+    int inherited_health = -1;                // the same for health_address
     net::InUse in_use = net::InUse::kRefuse;  // when another process listens there already
     int workers = 0;                          // reactors; 0: one per core
     size_t max_body_bytes = size_t{64} << 20;
@@ -61,6 +64,12 @@ class Server final : public picker::DecisionSource, private ObservedSink {
   /// Cuts what is left and joins all threads.
   void Stop();
 
+  /// Runs `task` on the thread of a reactor, soon: it has turned then. `reactor`: below
+  /// shards().size(). Thread-safe.
+  void PostTo(size_t reactor, std::function<void()> task) {
+    reactors_[reactor]->Post(std::move(task));
+  }
+
   /// One per reactor; they live as long as the server.
   std::vector<const telemetry::Shard*> shards() const;
   size_t open_connections() const;
@@ -85,6 +94,7 @@ class Server final : public picker::DecisionSource, private ObservedSink {
     bool health_only;
   };
 
+  Result<net::Listener> OpenOrAdopt(int inherited, const std::string& address) const;
   Status OpenListeners();
   void RunAcceptor();
   void Accept(const Port& port);

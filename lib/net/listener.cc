@@ -188,12 +188,20 @@ Result<Listener> Listener::Adopt(int fd) {
     return Status(Code::kInvalidArgument, "file descriptor " + std::to_string(fd) +
                                               " from socket activation is not a listening socket");
   }
-  sockaddr_un name{};
-  socklen_t name_size = sizeof name;
-  listener.unix_ = getsockname(fd, reinterpret_cast<sockaddr*>(&name), &name_size) == 0 &&
-                   name.sun_family == AF_UNIX;
-  listener.address_ = listener.unix_ ? std::string("unix://") + name.sun_path : NameOf(fd);
+  fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+  fcntl(fd, F_SETFD, FD_CLOEXEC);
+  listener.address_ = LocalAddress(fd);
+  listener.unix_ = listener.address_.starts_with("unix:");
   return listener;
+}
+
+std::string LocalAddress(int fd) {
+  sockaddr_un name{};
+  socklen_t size = sizeof name;
+  const bool is_unix =
+      getsockname(fd, reinterpret_cast<sockaddr*>(&name), &size) == 0 && name.sun_family == AF_UNIX;
+  if (!is_unix) return NameOf(fd);
+  return name.sun_path[0] == '/' ? std::string("unix://") + name.sun_path : "?";
 }
 
 Listener::~Listener() {

@@ -25,7 +25,8 @@ class Listener {
   /// (0750), and a file that a dead process left is replaced; one that is no socket never is.
   /// Errors name the address and say what to do.
   static Result<Listener> Open(const std::string& address, InUse in_use);
-  /// Takes a socket that already listens, as socket activation passes it.
+  /// Takes a socket that already listens, as socket activation passes it, and makes it
+  /// non-blocking. Its file, when it is a Unix socket, stays when the listener goes.
   static Result<Listener> Adopt(int fd);
 
   Listener(Listener&&) noexcept = default;
@@ -51,6 +52,10 @@ class Listener {
 /// What to do about kAlreadyExists, for messages: begins with a colon.
 inline constexpr const char* kBusy =
     ": another process listens there; stop it, or start with --take-over to replace it";
+
+/// Where a socket is bound, in the form of Listener::address(); "?" for what is neither TCP nor a
+/// Unix socket with a path.
+std::string LocalAddress(int fd);
 
 /// Does anyone accept connections there? False for port 0.
 bool SomebodyListens(const Address& address);

@@ -47,8 +47,11 @@ void ManifestWatch::Stop() {
   thread_.join();
 }
 
-void ManifestWatch::Reload() {
-  reload_ = true;
+void ManifestWatch::Reload(std::function<void()> told) {
+  {
+    const std::lock_guard lock(reload_mutex_);
+    reloads_.push_back(std::move(told));
+  }
   folders_.Ring();
 }
 
@@ -75,7 +78,12 @@ void ManifestWatch::Run() {
       if (!std::exchange(pending, true)) first_event = now;
     }
     const bool due_again = now >= next_scan && reload_later_.exchange(false);
-    const bool force = reload_.exchange(false) || due_again;
+    std::vector<std::function<void()>> reloads;
+    {
+      const std::lock_guard lock(reload_mutex_);
+      reloads.swap(reloads_);
+    }
+    const bool force = !reloads.empty() || due_again;
     bool look = force || (pending && now >= std::min(last_event + options_.debounce,
                                                      first_event + options_.max_wait));
     if (!look && !pending && now >= next_scan) look = Fingerprint() != fingerprint;
@@ -84,6 +92,7 @@ void ManifestWatch::Run() {
       fingerprint = Fingerprint();
       Look(force);
     }
+    for (const auto& told : reloads) told();
     if (look || now >= next_scan) next_scan = steady_clock::now() + options_.rescan;
   }
 }

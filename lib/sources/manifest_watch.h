@@ -2,7 +2,9 @@
 
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <map>
+#include <mutex>
 #include <set>
 #include <string>
 #include <thread>
@@ -41,8 +43,9 @@ class ManifestWatch {
   Status Start();
   /// Returns when the thread has ended; the sink isn't called any more. Any number of times.
   void Stop();
-  /// Reads all again and tells it even when nothing changed. Thread-safe.
-  void Reload();
+  /// Reads all again and tells it even when nothing changed; then calls `told`, on the watch's
+  /// thread. Thread-safe.
+  void Reload(std::function<void()> told = [] {});
   /// As Reload(), but at the next rescan, not at once. Thread-safe.
   void ReloadLater();
 
@@ -75,7 +78,9 @@ class ManifestWatch {
   Sink& sink_;
   FolderWatch folders_;
   std::atomic<bool> stopping_{false};
-  std::atomic<bool> reload_{false}, reload_later_{false};
+  std::mutex reload_mutex_;
+  std::vector<std::function<void()>> reloads_;  // guarded by reload_mutex_; not begun yet
+  std::atomic<bool> reload_later_{false};
   std::thread thread_;
   // Of the thread alone:
   Reading last_;

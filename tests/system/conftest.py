@@ -14,6 +14,9 @@ import uuid
 
 import pytest
 
+# Else gRPC restarts its threads in a forked child, which abort when the child closes their descriptors
+# before it becomes another program.
+os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 from harness import envoy as envoy_module  # noqa: E402

@@ -217,7 +217,8 @@ def test_every_kind_is_tried():
         "Pool", "Endpoint", "Manifest", "Decision", "ValidationReport", "ValidationBaseline",
         "ChangeResult", "Diff", "RoutingTestReport", "ConfigMigration", "TrafficList",
         "TrafficChange", "TrafficVerification",
-        "DrainList", "DrainResult"}  # the last two in test_drain.py
+        "DrainList", "DrainResult",  # in test_drain.py
+        "ReloadResult"}              # in test_service.py
     text = ctl("help", "formatting").stdout
     listed = re.search(r"Kinds of documents.*?:\n(.*?)\n\n", text, re.S).group(1)
     assert set(re.findall(r"\w+", listed)) == tried

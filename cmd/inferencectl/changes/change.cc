@@ -52,7 +52,7 @@ void PrintResult(const Invocation& run, const ChangeResponse& response, bool dry
   for (const ObjectChange& change : response.objects()) {
     out["items"].push_back(ObjectChangeJson(change, false));
   }
-  out["findings"] = FindingsJson(response);
+  out["findings"] = FindingsJson(response.findings());
   if (waited != nullptr) {
     out["wait"]["ready"] = waited->exit == ExitCode::kOk;
     out["wait"]["message"] = waited->failure.ok() ? Json(nullptr) : Json(waited->failure.message());
@@ -123,7 +123,7 @@ Answer MakeChange(const Invocation& run, const ChangeRequest& request,
   if (!client) return client.status();
   const auto response = (*client)->Change(request);
   if (!response) return response.status();
-  TellFindings(run, *response, sources);
+  TellFindings(run, response->findings(), sources);
   if (response->refusal() != ChangeResponse::NONE) return Refused(run, *response);
   const bool document = run.WantsDocument();
   if (!document) PrintText(run, *response, request.dry_run());

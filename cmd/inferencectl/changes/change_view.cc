@@ -71,9 +71,9 @@ Json ObjectChangeJson(const ObjectChange& change, bool texts) {
   return out;
 }
 
-Json FindingsJson(const ChangeResponse& response) {
+Json FindingsJson(const Findings& findings) {
   Json out = Json::array();
-  for (const auto& d : response.findings()) out.push_back(DiagnosticJson(FromProto(d)));
+  for (const auto& d : findings) out.push_back(DiagnosticJson(FromProto(d)));
   return out;
 }
 
@@ -103,9 +103,9 @@ std::string PaintDiff(std::string_view diff, bool color) {
   return out;
 }
 
-void TellFindings(const Invocation& run, const ChangeResponse& response,
+void TellFindings(const Invocation& run, const Findings& findings,
                   const std::vector<manifest::lint::SourceText>& sources) {
-  for (const auto& d : response.findings()) {
+  for (const auto& d : findings) {
     if (d.severity() != admin::v1::Diagnostic::ERROR && run.args.Switch("quiet")) continue;
     const auto source = std::find_if(sources.begin(), sources.end(),
                                      [&](const auto& each) { return each.path == d.file(); });
@@ -120,7 +120,7 @@ Answer Refused(const Invocation& run, const ChangeResponse& response) {
   if (!run.WantsDocument()) return {exit, status};
   Json out = ErrorDocument(status, exit, run.world.clock.WallNow());
   out["details"]["appliedGeneration"] = response.applied_generation();
-  out["details"]["findings"] = FindingsJson(response);
+  out["details"]["findings"] = FindingsJson(response.findings());
   run.PrintDocument(out);
   run.world.err << "inferencectl: " << status.message() << "\n";
   return exit;

@@ -164,7 +164,7 @@ Answer RunDiff(Invocation& run) {
   if (!client) return client.status();
   const auto response = (*client)->Change(request);
   if (!response) return response.status();
-  TellFindings(run, *response, *sources);
+  TellFindings(run, response->findings(), *sources);
   if (response->refusal() == admin::v1::ChangeResponse::NOT_FOUND) {
     return {ExitCode::kRefused, Status(Code::kFailedPrecondition, response->message())};
   }

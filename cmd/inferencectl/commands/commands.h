@@ -26,6 +26,7 @@ Answer RunCordon(Invocation& run);
 Answer RunTrafficGet(Invocation& run);
 Answer RunTrafficSet(Invocation& run);  // traffic_set.cc
 Answer RunTrafficVerify(Invocation& run);
+Answer RunDaemonReload(Invocation& run);
 Answer RunTest(Invocation& run);
 Answer RunExplain(Invocation& run);
 Answer RunSchema(Invocation& run);

@@ -348,7 +348,7 @@ Answer SetApplied(const Invocation& run, const traffic::Target& target) {
     request.set_dry_run(dry_run);
     const auto response = (*client)->Change(request);
     if (!response) return response.status();
-    TellFindings(run, *response, {});
+    TellFindings(run, response->findings(), {});
     if (response->refusal() != ChangeResponse::NONE) return Refused(run, *response);
     applied = response->applied_generation();
   }

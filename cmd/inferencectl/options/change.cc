@@ -63,6 +63,18 @@ constexpr std::array kVerbs{
             .exits = "1 there is no such generation (any more)\n4 no daemon answers\n"
                      "6 the daemon keeps nothing",
             .run = RunHistory},
+    VerbRow{.name = "daemon reload",
+            .summary = "have a daemon read all its files again",
+            .description =
+                "Changed files are noticed without this; it is for file systems that send no "
+                "events, and for scripts that want the answer. With --wait it ends when the files "
+                "are in force or refused, and prints what is not as it was; refused files change "
+                "nothing. What only a restart can change is named. Each finding has its place.",
+            .examples = "inferencectl daemon reload --wait\n"
+                        "inferencectl daemon reload --wait --reason 'OPS-112' -o json",
+            .exits = "1 the files are refused; what was in force stays\n4 no daemon answers\n"
+                     "5 not done within --timeout",
+            .run = RunDaemonReload},
     VerbRow{.name = "rollback",
             .summary = "bring the applied objects of an earlier generation back",
             .description =
@@ -87,6 +99,18 @@ constexpr std::array kOptions{
               .env = "INFERENCECTL_OUTPUT",
               .choices = "text|name|json|yaml",
               .doc = "the form of the answer; name names the objects only"},
+    OptionRow{.verbs = "daemon reload",
+              .name = "output",
+              .letter = 'o',
+              .argument = "FORMAT",
+              .fallback = "text",
+              .env = "INFERENCECTL_OUTPUT",
+              .choices = "text|json|yaml",
+              .doc = "the form of the answer; for people, or one document"},
+    OptionRow{.verbs = "daemon reload",
+              .name = "wait",
+              .doc = "until the files are in force or refused, for --timeout at most; else it only "
+                     "asks"},
     OptionRow{.verbs = "diff",
               .name = "output",
               .letter = 'o',
@@ -124,7 +148,7 @@ constexpr std::array kOptions{
               .fallback = "none",
               .choices = "none|server",
               .doc = "change nothing; ask the daemon what would be done"},
-    OptionRow{.verbs = "apply|delete|rollback",
+    OptionRow{.verbs = "apply|delete|rollback|daemon reload",
               .name = "reason",
               .argument = "TEXT",
               .env = "INFERENCECTL_REASON",

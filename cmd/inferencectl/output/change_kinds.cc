@@ -71,6 +71,22 @@ constexpr Field kHistoryFields[] = {
     kMetadata, List("items", &kRevision, "The newest first."),
     List("operations", &kOperation, "Not about applied objects; the newest first.")};
 
+constexpr Field kSizeFields[] = {
+    Integer("generation", "That runs; counts from the daemon's start."),
+    Integer("pools", "Of all objects."),
+    Integer("endpoints", "Of all pools, each once."),
+};
+constexpr Field kReloadFields[] = {
+    kMetadata,
+    Flag("pending", "It was only asked for; nothing else is known then."),
+    Flag("refused", "The files have errors; what was in force stays."),
+    Maybe(Text("message", "Why it is refused.")),
+    Maybe(Object("before", kSizeFields, "What ran before.")),
+    Maybe(Object("now", kSizeFields, "What runs now.")),
+    List("items", &kTexts, "Objects of files that are not as they were."),
+    List("findings", &kToldFinding, "Of the files."),
+};
+
 #define MANIFEST_FIELDS                                                                         \
   KEY_FIELDS, Map("labels", &kAnyText, "Of the object."), Text("source", "file or applied."),   \
       Maybe(Text("file", "That defines it.")), Maybe(Integer("line", "In that file, from 1.")), \
@@ -123,6 +139,8 @@ constexpr Kind kKinds[] = {
      kManifestLineFields, false},
     {kOutputVersion, "ManifestList", "", "", Use::kFile, "get manifests -o json",
      kManifestListFields, false},
+    {kOutputVersion, "ReloadResult", "", "", Use::kFile, "daemon reload -o json", kReloadFields,
+     false},
     {kOutputVersion, "RoutingTestReport", "", "", Use::kFile, "test -o json", kTestReportFields,
      false},
     {kOutputVersion, "ConfigMigration", "", "", Use::kFile, "config migrate -o json",

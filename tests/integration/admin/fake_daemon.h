@@ -75,6 +75,10 @@ class FakeActions final : public control::ControlActions {
     undrain_asked = std::move(command);
     return drain_answer;
   }
+  control::ReloadResult Reload(control::ReloadRequest request) override {
+    reload_asked = std::move(request);
+    return reload_answer;
+  }
 
   control::ChangeRequest asked;
   control::ChangeResult answer;
@@ -84,6 +88,8 @@ class FakeActions final : public control::ControlActions {
   control::DrainCommand drain_asked;
   control::UndrainCommand undrain_asked;
   control::DrainAnswer drain_answer;
+  control::ReloadRequest reload_asked;
+  control::ReloadResult reload_answer;
 };
 
 class FakeDecisions final : public picker::DecisionSource {

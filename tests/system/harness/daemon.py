@@ -13,6 +13,7 @@ import yaml
 
 from .envoy import ROOT
 from .process import Process, free_port, http_get
+from .service_manager import activated
 
 POOL = "llm/chat"
 
@@ -67,12 +68,13 @@ def write_manifests(path, *documents):
 class Daemon:
     """A running inferenced with one pool, llm/chat, of the given endpoints {name: "host:port"}.
 
+    `sockets` {name: listening socket} are passed to it as a service manager does.
     With `take_over`, another one, it starts beside that one on all the same addresses: that is how a
     restart is rehearsed.
     """
 
     def __init__(self, directory, endpoints, config=None, port=None, take_over=None,
-                 name="inferenced", wait=True, binary=None):
+                 name="inferenced", wait=True, binary=None, sockets=None, env=None):
         directory.mkdir(parents=True, exist_ok=True)
         self.directory, self.name = directory, name
         self.port = take_over.port if take_over else port or free_port()
@@ -103,13 +105,19 @@ class Daemon:
         document.update(config or {})
         self.config.write_text(yaml.safe_dump(document, sort_keys=False))
         arguments = ["--take-over"] if take_over else []
-        self.process = Process(name, [binary or program("inferenced"), "--config", self.config, *arguments],
-                               directory / f"{name}.log")
+        self._sockets_given, self._env = sockets, env
+        self.process = self._start([binary or program("inferenced"), "--config", self.config, *arguments])
         if take_over:
             # Its predecessor may answer on the HTTP address.
             self.process.wait_until(lambda: "is ready" in self.process.tail(), "says that it is ready")
         elif wait:
             self.wait_ready()
+
+    def _start(self, command):
+        fds = ()
+        if self._sockets_given:
+            command, fds = activated(self._sockets_given, command)
+        return Process(self.name, command, self.directory / f"{self.name}.log", env=self._env, pass_fds=fds)
 
     def wait_ready(self):
         self.process.wait_until(lambda: http_get(f"{self.http}/readyz")[0] == 200, "is ready")
@@ -167,8 +175,7 @@ class Daemon:
     def restart(self):
         """Starts it again after it has ended, on the same configuration and state."""
         assert not self.process.alive()
-        self.process = Process(self.name, [program("inferenced"), "--config", self.config],
-                               self.directory / f"{self.name}.log")
+        self.process = self._start([program("inferenced"), "--config", self.config])
         self.wait_ready()
 
     def stop(self):

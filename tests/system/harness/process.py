@@ -55,13 +55,13 @@ def http_get(url, timeout=2.0):
 class Process:
     """A child whose stdout and stderr go to `log`; dies with the test run."""
 
-    def __init__(self, name, command, log, env=None, cwd=None):
+    def __init__(self, name, command, log, env=None, cwd=None, pass_fds=()):
         self.name = name
         self.log = log
         with open(log, "ab") as output:
             self.child = subprocess.Popen(
                 [str(part) for part in command], stdin=subprocess.DEVNULL, stdout=output,
-                stderr=subprocess.STDOUT, cwd=cwd, env={**os.environ, **(env or {})},
+                stderr=subprocess.STDOUT, cwd=cwd, env={**os.environ, **(env or {})}, pass_fds=pass_fds,
                 preexec_fn=lambda: _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL))
 
     @property
