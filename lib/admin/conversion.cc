@@ -66,6 +66,8 @@ const char* RefusalName(picker::Refusal refusal) {
       return "FilteredOut";
     case picker::Refusal::kShed:
       return "Shed";
+    case picker::Refusal::kWait:
+      return "Wait";
     case picker::Refusal::kNoModel:
       return "NoModel";
   }

@@ -178,6 +178,13 @@ struct EngineMap {
 
 enum class ResponseTracking { kAuto, kFull, kNone };
 
+/// Requests that may wait while a pool is saturated.
+struct ParkingConfig {
+  Field<int> max_requests{0};                   // 0: none waits
+  Field<int64_t> max_bytes{int64_t{64} << 20};  // of their bodies together
+  Field<std::chrono::nanoseconds> max_wait{std::chrono::seconds(30)};
+};
+
 /// Per-pool settings of the daemon.
 struct PoolConfig {
   Field<std::string> picker_config;  // a file; empty: the daemon's
@@ -185,6 +192,7 @@ struct PoolConfig {
   Field<int> destination_list{1};  // 1..16 endpoints in the destination header
   std::optional<ScrapeConfig> scrape;
   Field<bool> inflight_correction{true};
+  ParkingConfig parking;
   Origin origin;
 };
 

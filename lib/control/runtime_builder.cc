@@ -18,6 +18,12 @@ const api::ScrapeConfig& ScrapeConfigOf(const api::DaemonConfig& daemon, const s
   return pool && pool->scrape ? *pool->scrape : daemon.scrape;
 }
 
+flowcontrol::LineLimits LimitsOf(const api::PoolConfig* pool) {
+  if (pool == nullptr) return {};
+  return {static_cast<size_t>(*pool->parking.max_requests),
+          static_cast<uint64_t>(*pool->parking.max_bytes), *pool->parking.max_wait};
+}
+
 // IPv4 when the name has any, else IPv6: a dual-stack name is one server, not two.
 std::vector<std::string> OneFamily(const std::vector<std::string>& addresses) {
   std::vector<std::string> v4, v6;
@@ -84,6 +90,11 @@ RuntimeBuilder::RuntimeBuilder(const base::Clock& clock) : clock_(clock) {
   scheduling::RegisterBuiltins(registry_);
 }
 
+std::shared_ptr<flowcontrol::Line> RuntimeBuilder::LineOf(const std::string& key) const {
+  const auto it = compiled_.find(key);
+  return it == compiled_.end() ? std::make_shared<flowcontrol::Line>() : it->second.line;
+}
+
 bool RuntimeBuilder::CompilePool(const Inputs& inputs, const api::InferencePool& pool,
                                  CompiledPool& out, api::Diagnostics& diagnostics) {
   const std::string key = pool.meta.key();
@@ -110,6 +121,7 @@ bool RuntimeBuilder::CompilePool(const Inputs& inputs, const api::InferencePool&
   out.config_text = std::move(text);
   out.scheduler = scheduling::Compile(*config, registry_, diagnostics);
   if (!out.scheduler) return false;
+  out.line = LineOf(key);
   out.saturation = flowcontrol::ReadSaturationLimits(*config);
   out.columns_id = picker::ColumnNames::Intern(*out.scheduler);
   out.pool_id = pool_ids_.emplace(key, static_cast<uint32_t>(pool_ids_.size())).first->second;
@@ -168,6 +180,9 @@ std::unique_ptr<Built> RuntimeBuilder::Build(const Inputs& inputs, uint64_t gene
     picker::PoolRuntime runtime;
     runtime.scheduler = parts.scheduler;
     runtime.saturation = parts.saturation;
+    const flowcontrol::LineLimits limits = LimitsOf(own);
+    parts.line->SetLimits(limits);
+    if (limits.enabled()) runtime.line = parts.line;
     runtime.models = std::make_shared<const picker::ModelTable>(
         inputs.manifests.rewrites, inputs.manifests.objectives, pool->key(), shares_, now);
     runtime.columns_id = parts.columns_id;

@@ -59,12 +59,14 @@ class RuntimeBuilder {
     std::string config_text;  // what the scheduler was compiled from
     std::shared_ptr<const scheduling::Scheduler> scheduler;
     flowcontrol::SaturationLimits saturation;
+    std::shared_ptr<flowcontrol::Line> line;  // lives as long as the pool
     uint32_t columns_id = 0;
     uint32_t pool_id = 0;
   };
 
   using CompiledPools = std::map<std::string, CompiledPool, std::less<>>;  // by pool key
 
+  std::shared_ptr<flowcontrol::Line> LineOf(const std::string& key) const;
   bool CompilePool(const Inputs& inputs, const api::InferencePool& pool, CompiledPool& out,
                    api::Diagnostics& diagnostics);
   bool CompileAll(const Inputs& inputs, CompiledPools& out, api::Diagnostics& diagnostics);

@@ -51,6 +51,7 @@ class Connection {
   void Wake(Stream& stream);
   void OnTimer(Stream& stream);
   void OnParsed(Stream& stream, ParseJob& job);
+  void OnReleased(Stream& stream, flowcontrol::Release release);
   void OnCallDeadline(Stream& stream);
 
   size_t open_streams() const { return streams_.size(); }
@@ -82,6 +83,7 @@ class Connection {
 
   void OpenProcess(Stream& stream, const Head& head);
   void FeedProcess(Stream& stream, std::string_view bytes);
+  void FollowUp(Stream& stream);
   void FeedHealth(Stream& stream, std::string_view bytes);
   void AnswerHealth(Stream& stream);
   void RejectHttp(Stream& stream, const char* status);

@@ -154,8 +154,15 @@ void Connection::FeedProcess(Stream& stream, std::string_view bytes) {
     stream.broken = true;
     LogFault(process.session.protocol_fault());
   }
+  FollowUp(stream);
+}
+
+// What a session asks for beside bytes.
+void Connection::FollowUp(Stream& stream) {
   std::unique_ptr<ParseJob> job = stream.out.TakeParse();
   if (job && !stream.broken) reactor_.Parse(stream, std::move(job));
+  std::optional<Outbox::Parking> parking = stream.out.TakePark();
+  if (parking && !stream.broken) reactor_.Park(stream, std::move(*parking));
 }
 
 void Connection::FeedHealth(Stream& stream, std::string_view bytes) {
@@ -327,6 +334,15 @@ void Connection::OnTimer(Stream& stream) {
 void Connection::OnParsed(Stream& stream, ParseJob& job) {
   if (stream.broken) return;
   stream.process->session.OnParsed(job);
+  FollowUp(stream);
+  Wake(stream);
+  reactor_.UpdateTimer(stream, true);
+}
+
+void Connection::OnReleased(Stream& stream, flowcontrol::Release release) {
+  if (stream.broken) return;
+  stream.process->session.OnReleased(release);
+  FollowUp(stream);
   Wake(stream);
   reactor_.UpdateTimer(stream, true);
 }

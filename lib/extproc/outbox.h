@@ -3,12 +3,15 @@
 #include <algorithm>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "extproc/body.h"
 #include "extproc/parse_job.h"
+#include "flowcontrol/line.h"
 #include "inference/status.h"
 
 namespace inference::extproc {
@@ -35,6 +38,15 @@ class Outbox {
   void Arm(Timer timer) { timer_ = timer; }
   /// Has a worker run the job; the session is then told by OnParsed, unless the stream is gone.
   void Parse(std::unique_ptr<ParseJob> job) { parse_ = std::move(job); }
+  /// Has the stream wait in the line with a body of so many bytes; the session is then told by
+  /// OnReleased, unless the stream is gone.
+  struct Parking {
+    std::shared_ptr<flowcontrol::Line> line;
+    uint64_t bytes = 0;
+  };
+  void Park(Parking parking) { park_ = std::move(parking); }
+  /// What was asked for since the last call.
+  std::optional<Parking> TakePark() { return std::exchange(park_, std::nullopt); }
   /// The job that was asked for since the last call, or null.
   std::unique_ptr<ParseJob> TakeParse() { return std::move(parse_); }
 
@@ -65,6 +77,7 @@ class Outbox {
   size_t first_slice_ = 0;
   size_t slice_bytes_ = 0;
   std::unique_ptr<ParseJob> parse_;
+  std::optional<Parking> park_;
   std::string message_;
   Code code_ = Code::kOk;
   bool closing_ = false;

@@ -228,6 +228,11 @@ void Reactor::StreamClosed(Stream& stream) {
   if (TimerList* list = ListOf(stream.timer)) list->Stop(stream);
   if (stream.call_deadline) call_deadlines_.erase({*stream.call_deadline, &stream});
   if (stream.parsing != nullptr) parsing_.at(stream.parsing).stream = nullptr;
+  if (stream.parked != 0) {
+    const auto node = parked_.extract(stream.parked);
+    node.mapped().line->Leave(*this, stream.parked);
+    shard_.parked.Sub(1);
+  }
   n_streams_.store(n_streams_.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
   shard_.streams_closed.Add();
 }
@@ -261,6 +266,31 @@ void Reactor::FinishParse(ParseJob& job) {
     stream->connection->OnParsed(*stream, job);
   }
   shared_.parsers.Recycle(std::move(job.memory));
+}
+
+void Reactor::Park(Stream& stream, Outbox::Parking parking) {
+  const uint64_t ticket = ++last_ticket_;
+  if (!parking.line->Enter(*this, ticket, parking.bytes, context_.now)) {
+    stream.connection->OnReleased(stream, flowcontrol::Release::kFull);
+    return;
+  }
+  stream.parked = ticket;
+  shard_.parked.Add();
+  shared_.dispatcher.Watch(parking.line);
+  parked_[ticket] = {&stream, std::move(parking.line)};
+}
+
+void Reactor::OnRelease(uint64_t ticket, flowcontrol::Release release) {
+  Post([this, ticket, release] { FinishPark(ticket, release); });
+}
+
+void Reactor::FinishPark(uint64_t ticket, flowcontrol::Release release) {
+  const auto node = parked_.extract(ticket);
+  if (node.empty()) return;  // the stream went meanwhile
+  Stream& stream = *node.mapped().stream;
+  stream.parked = 0;
+  shard_.parked.Sub(1);
+  stream.connection->OnReleased(stream, release);
 }
 
 void Reactor::SetCallDeadline(Stream& stream, base::Time when) {

@@ -17,6 +17,7 @@
 #include "base/snapshot_holder.h"
 #include "extproc/connection.h"
 #include "extproc/decision_ring.h"
+#include "extproc/dispatcher.h"
 #include "extproc/parse_pool.h"
 #include "extproc/session.h"
 #include "picker/runtime.h"
@@ -37,13 +38,14 @@ struct ReactorShared {
   UpstreamHealth& upstreams;
   ObservedSink& observed_sink;
   ParsePool& parsers;
+  Dispatcher& dispatcher;
   std::atomic<bool> ready{false};  // readiness, as the health service tells it
   size_t reactors = 1;
 };
 
 /// One thread with its epoll set, connections, sessions, telemetry shard and decision ring. Public
 /// methods are thread-safe unless they say otherwise.
-class Reactor {
+class Reactor final : private flowcontrol::Waiter {
  public:
   /// The next piece of a request, or a first message, must come within this time.
   static constexpr base::Duration kIdleTimeout = std::chrono::seconds(60);
@@ -85,9 +87,13 @@ class Reactor {
   void UpdateTimer(Stream& stream, bool activity);
   /// Has a worker run the job, then tells the stream, if it is still there.
   void Parse(Stream& stream, std::unique_ptr<ParseJob> job);
+  /// Has the stream wait for its pool, then tells it, if it is still there.
+  void Park(Stream& stream, Outbox::Parking parking);
   void SetCallDeadline(Stream& stream, base::Time when);
 
  private:
+  void OnRelease(uint64_t ticket, flowcontrol::Release release) override;
+  void FinishPark(uint64_t ticket, flowcontrol::Release release);
   void Run();
   void StartTurn();
   void RunTasks();
@@ -119,6 +125,12 @@ class Reactor {
     Stream* stream;  // null: gone
   };
   std::unordered_map<ParseJob*, Parsing> parsing_;
+  struct Parked {
+    Stream* stream;
+    std::shared_ptr<flowcontrol::Line> line;
+  };
+  std::unordered_map<uint64_t, Parked> parked_;  // by ticket
+  uint64_t last_ticket_ = 0;
   base::Time next_sweep_{}, next_expiry_{};
   std::optional<base::Time> finish_drain_;
   bool draining_ = false;

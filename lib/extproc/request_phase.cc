@@ -13,6 +13,9 @@ using wire::Kind;
 /// Memory reserved on the word of a content-length header; the rest must arrive first.
 constexpr size_t kMaxTrustedLength = size_t{1} << 20;
 
+/// Envoy waits for a parked request this much longer than the line lets it wait.
+constexpr base::Duration kParkedMargin = std::chrono::seconds(5);
+
 /// A request id that may go back out in headers, logs and JSON.
 bool IsUsableId(std::string_view id) {
   return !id.empty() && id.size() <= 128 &&
@@ -131,7 +134,7 @@ void Session::OnRequestTrailers() {
   if (state_ == State::kCollect) return Decide(Kind::kRequestTrailers, true);
   if (request_ended_)
     return ProtocolFault(Code::kInvalidArgument, "request trailers after its end");
-  if (state_ == State::kParse) {
+  if (state_ == State::kParse || state_ == State::kParked) {
     trailers_came_ = true;  // answered behind the body
     return;
   }
@@ -227,6 +230,7 @@ void Session::PickEndpoint(base::Time begun) {
                             .pool = pending.pool,
                             .route = pending.route,
                             .subset = {pending.subset_present, context_.subset}};
+  asked.has_waited = has_waited_;
   asked.can_rewrite = pending.parsed.model_at.has_value();
   if (context_.options.trust_priority_headers) {
     asked.objective = pending.facts.objective;
@@ -235,6 +239,7 @@ void Session::PickEndpoint(base::Time begun) {
   picker::PickResult result =
       picker::Pick(*context_.runtime, asked, context_.now, context_.rng, context_.scratch);
   const base::Duration took = context_.clock.Now() - begun;
+  if (result.refusal == picker::Refusal::kWait) return Park(result);
   Remember(result, took);
   if (!result.picked()) return RefusePick(result);
   reservation_ = std::move(result.reservation);
@@ -242,6 +247,35 @@ void Session::PickEndpoint(base::Time begun) {
   response_needed_ =
       (renamed_ && modes_.response != BodyMode::kNone) || ResponseNeeded(*result.pool);
   Answer(result, moment_, request_ended_);
+}
+
+void Session::Park(const picker::PickResult& result) {
+  // Outside full duplex Envoy waits for an answer no longer than its message_timeout, unless told
+  // to; in full duplex it never does, and takes such a message for an error.
+  const bool timed = modes_.request != BodyMode::kFullDuplex;
+  if (timed) {
+    wire::AppendTimeoutOverride(out_.tail(), result.pool->line->limits().wait + kParkedMargin);
+  }
+  out_.Park({result.pool->line, pending_->body.size()});
+  out_.Arm(Timer::kNone);
+  state_ = State::kParked;
+}
+
+void Session::OnReleased(flowcontrol::Release release) {
+  if (state_ != State::kParked) return;
+  state_ = State::kCollect;
+  has_waited_ = true;
+  if (release == flowcontrol::Release::kGo) {
+    // The request is read again: what a parser made of it belongs to whoever came next.
+    Decide(moment_, request_ended_);
+  } else if (release == flowcontrol::Release::kFull) {
+    Refuse(429, "the model servers are saturated and too many requests wait already", {},
+           "rejected-saturated");
+  } else {
+    Refuse(429, "the model servers stayed saturated for as long as a request may wait", {},
+           "rejected-ttl-expired");
+  }
+  if (trailers_came_ && state_ == State::kSent) OnRequestTrailers();
 }
 
 void Session::NoteRename() {

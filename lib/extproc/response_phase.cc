@@ -26,7 +26,7 @@ int64_t Micros(base::Duration d) {
 }  // namespace
 
 void Session::OnResponseHeaders(wire::Message& message) {
-  if (state_ == State::kCollect || state_ == State::kParse) {
+  if (state_ == State::kCollect || state_ == State::kParse || state_ == State::kParked) {
     // Another filter or Envoy itself answered before the request was whole: nothing to pick any
     // more.
     End(picker::StreamOutcome::kClientClosed, telemetry::Outcome::kClientClosed);

@@ -41,6 +41,7 @@ Server::Server(Options options, const RuntimeHolder& runtime, const base::Clock&
     : options_(std::move(options)),
       budget_(options_.body_budget),
       parsers_(clock, (WorkerCount(options_.workers) + 1) / 2),
+      dispatcher_(runtime, clock),
       shared_{.clock = clock,
               .runtime = runtime,
               .session = {.max_body_bytes = options_.max_body_bytes,
@@ -52,6 +53,7 @@ Server::Server(Options options, const RuntimeHolder& runtime, const base::Clock&
               .upstreams = upstreams_,
               .observed_sink = *this,
               .parsers = parsers_,
+              .dispatcher = dispatcher_,
               .reactors = WorkerCount(options_.workers)} {
   const uint64_t seed = SeedOrRandom(options_.seed);
   for (uint32_t i = 0; i < shared_.reactors; ++i) {
@@ -104,6 +106,7 @@ Status Server::Start() {
     return status;
   }
   parsers_.Start();
+  dispatcher_.Start();
   acceptor_ = std::thread([this] { RunAcceptor(); });
   pthread_setname_np(acceptor_.native_handle(), "acceptor");
   return status;
@@ -212,6 +215,7 @@ size_t Server::Drain(base::Duration timeout) {
 
 void Server::Stop() {
   StopAcceptor();
+  dispatcher_.Stop();
   parsers_.Stop();
   for (auto& reactor : reactors_) reactor->Stop();
 }

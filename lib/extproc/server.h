@@ -109,6 +109,7 @@ class Server final : public picker::DecisionSource, private ObservedSink {
   InFlightTable in_flight_;
   UpstreamHealth upstreams_;
   ParsePool parsers_;
+  Dispatcher dispatcher_;
   ReactorShared shared_;
   std::vector<std::unique_ptr<Reactor>> reactors_;
 

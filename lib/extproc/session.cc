@@ -146,6 +146,7 @@ void Session::OnReset() {
       break;
     case State::kCollect:
     case State::kParse:
+    case State::kParked:
     case State::kRespond:
       End(picker::StreamOutcome::kClientClosed, telemetry::Outcome::kClientClosed);
       break;

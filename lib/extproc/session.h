@@ -124,6 +124,8 @@ class Session final : public wire::Events {
   void OnTimer();
   /// The job that Outbox::Parse() asked for has run. Uses its memory, and leaves it to the caller.
   void OnParsed(ParseJob& job);
+  /// The waiting that Outbox::Park() asked for is over.
+  void OnReleased(flowcontrol::Release release);
 
   bool done() const { return state_ == State::kDone; }
   /// A fault of the peer that was answered with INVALID_ARGUMENT or UNIMPLEMENTED; empty: none.
@@ -134,6 +136,7 @@ class Session final : public wire::Events {
     kIdle,
     kCollect,  // the request's body
     kParse,    // a worker reads it
+    kParked,   // it waits for its pool
     kSent,     // answered; the response hasn't begun
     kRespond,  // the response passes by
     kDrain,    // nothing to do but for the stream to end
@@ -153,6 +156,7 @@ class Session final : public wire::Events {
   void PickEndpoint(base::Time begun);
   void ShowHeaders();
   void NoteRename();
+  void Park(const picker::PickResult& result);
   bool ResponseNeeded(const picker::PoolRuntime& pool) const;
   void Remember(const picker::PickResult& result, base::Duration took);
   void MaybeCloseEarly();
@@ -231,7 +235,8 @@ class Session final : public wire::Events {
   bool generated_id_ = false;
   bool request_ended_ = false;  // the peer owes us no more of the request
   bool half_closed_ = false;    // the peer sends no more
-  bool trailers_came_ = false;  // while the body was being parsed
+  bool trailers_came_ = false;  // while the body was being parsed, or waited
+  bool has_waited_ = false;
   bool response_needed_ = true;
   bool has_record_ = false;  // neither ended nor handed on
   bool streaming_ = false;   // the response is a stream of events

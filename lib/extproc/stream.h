@@ -39,6 +39,7 @@ struct Stream {
   size_t unconsumed = 0;  // received bytes that the stream's window has not got back
   std::optional<Process> process;
   ParseJob* parsing = nullptr;  // the reactor's; to be forgotten by it when the stream goes
+  uint64_t parked = 0;          // the ticket of its waiting; 0: it doesn't wait
   std::string unary;            // the request of a health call, with its frame
 
   // In one of the reactor's timer lists.

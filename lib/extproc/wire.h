@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "api/inference_request.h"
+#include "base/clock.h"
 #include "inference/status.h"
 
 // The few protobuf messages of envoy.service.ext_proc.v3 that we speak, by hand: what is received
@@ -205,6 +206,8 @@ void AppendBodyResponse(std::string& out, Phase phase, const HeaderMutation& mut
                         std::string_view body);
 /// `destination`: see AppendHeadersResponse.
 void AppendTrailersResponse(std::string& out, Phase phase, std::string_view destination = {});
+/// Asks the gateway to wait for so long for our next answer. Not in full duplex.
+void AppendTimeoutOverride(std::string& out, base::Duration timeout);
 void AppendImmediateResponse(std::string& out, int status, const HeaderMutation& headers,
                              std::string_view body, std::string_view details);
 

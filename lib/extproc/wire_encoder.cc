@@ -1,5 +1,8 @@
 #include "extproc/wire.h"
 
+#include <algorithm>
+#include <chrono>
+
 namespace inference::extproc::wire {
 namespace {
 
@@ -181,6 +184,16 @@ void AppendTrailersResponse(std::string& out, Phase phase, std::string_view dest
   PutFrame(out, 2 + DestinationSize(destination));
   PutHead(out, Number(phase, 5), 0);
   PutDestination(out, destination);
+}
+
+void AppendTimeoutOverride(std::string& out, base::Duration timeout) {
+  const auto seconds = static_cast<uint64_t>(
+      std::max<int64_t>(1, std::chrono::ceil<std::chrono::seconds>(timeout).count()));
+  const size_t duration = 1 + VarintSize(seconds);
+  PutFrame(out, FieldSize(duration));
+  PutHead(out, 10, duration);
+  out += static_cast<char>(1 << 3);
+  PutVarint(out, seconds);
 }
 
 void AppendImmediateResponse(std::string& out, int status, const HeaderMutation& headers,

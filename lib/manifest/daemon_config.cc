@@ -142,6 +142,23 @@ bool CheckPoolKey(std::string_view key, const api::Origin& at, const std::string
   return false;
 }
 
+void ReadParking(const Node& node, const std::string& path, api::ParkingConfig& parking,
+                 api::Diagnostics& out) {
+  MapReader map(node, path, out);
+  if (!map.ok()) return;
+  ReadInto(map, "maxRequests", 0, 1'000'000, parking.max_requests);
+  if (const Node* f = map.Find("maxBytes")) {
+    Assign(*f, ReadQuantity(*f, map.Path("maxBytes"), 0, kMaxBytes, out), parking.max_bytes);
+  }
+  if (const Node* f = map.Find("maxWait")) {
+    Assign(*f,
+           ReadDuration(*f, map.Path("maxWait"), std::chrono::milliseconds(1),
+                        std::chrono::hours(1), out),
+           parking.max_wait);
+  }
+  map.Done();
+}
+
 api::PoolConfig ReadPool(const Node& node, const std::string& path, const api::ScrapeConfig& scrape,
                          api::Diagnostics& out) {
   api::PoolConfig pool;
@@ -159,6 +176,9 @@ api::PoolConfig ReadPool(const Node& node, const std::string& path, const api::S
   }
   ReadInto(map, "destinationList", 1, 16, pool.destination_list);
   ReadInto(map, "inflightCorrection", pool.inflight_correction);
+  if (const Node* parking = map.Find("parking")) {
+    ReadParking(*parking, map.Path("parking"), pool.parking, out);
+  }
   if (const Node* own = map.Find("scrape")) {
     pool.scrape = scrape;  // what the pool leaves out is the daemon's
     ReadScrape(*own, map.Path("scrape"), *pool.scrape, out);

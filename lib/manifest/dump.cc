@@ -120,6 +120,11 @@ void DumpPools(const api::DaemonConfig& config, Dumper& out) {
     out.Add("responseTracking", pool.response_tracking);
     out.Add("destinationList", pool.destination_list);
     out.Add("inflightCorrection", pool.inflight_correction);
+    out.Open("parking:");
+    out.Add("maxRequests", pool.parking.max_requests);
+    out.Add("maxBytes", pool.parking.max_bytes);
+    out.Add("maxWait", pool.parking.max_wait);
+    out.Close();
     if (pool.scrape) DumpScrape(*pool.scrape, out);
     out.Close();
   }

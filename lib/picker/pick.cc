@@ -1,8 +1,10 @@
 #include "picker/pick.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "flowcontrol/saturation.h"
+#include "scheduling/candidates.h"
 
 namespace inference::picker {
 namespace {
@@ -64,6 +66,13 @@ bool IsSaturated(const std::vector<scheduling::Candidate>& candidates,
   flowcontrol::Saturation saturation(limits);
   for (const scheduling::Candidate& one : candidates) saturation.Add(one.waiting, one.kv_usage);
   return saturation.saturated();
+}
+
+// Behind those that wait already, too.
+bool MustWait(const PickRequest& request, const PoolRuntime& pool,
+              const std::vector<scheduling::Candidate>& candidates) {
+  if (pool.line == nullptr || request.has_waited) return false;
+  return pool.line->waiting() > 0 || IsSaturated(candidates, pool.saturation);
 }
 
 void Explain(const PickResult& result, const api::InferenceRequest& request,
@@ -135,6 +144,8 @@ bool ScheduleAndReserve(const PickRequest& request, base::Time now, base::Rng& r
     // Now, for the candidates are those of the request's subset, and nothing has been taken yet.
     if (result.priority.sheddable && IsSaturated(scratch.scheduling.all, pool.saturation)) {
       result.refusal = Refusal::kShed;
+    } else if (result.picked() && MustWait(request, pool, scratch.scheduling.all)) {
+      result.refusal = Refusal::kWait;
     }
     if (!result.picked() || dry_run) return false;
     Reserve(scratch.decision, result.reservation);
@@ -159,6 +170,7 @@ int HttpStatus(Refusal refusal) {
       return 503;
     case Refusal::kFilteredOut:
     case Refusal::kShed:
+    case Refusal::kWait:
       return 429;
     case Refusal::kNoModel:
       return 400;
@@ -173,6 +185,7 @@ std::string_view DroppedReason(Refusal refusal) {
       return "rejected-no-endpoints";
     case Refusal::kFilteredOut:
     case Refusal::kShed:
+    case Refusal::kWait:
       return "rejected-saturated";
     default:
       return {};
@@ -196,10 +209,23 @@ std::string_view Message(Refusal refusal) {
     case Refusal::kShed:
       return "The model servers are saturated and this request is of low priority; try again "
              "later.";
+    case Refusal::kWait:
+      return "The model servers are saturated; try again later.";
     case Refusal::kNoModel:
       return "\"model\" is missing";
   }
   return {};
+}
+
+Room RoomIn(const PoolRuntime& pool, base::Time now, PickScratch& scratch) {
+  scheduling::BuildCandidates(*pool.pool, {}, pool.read, now, scratch.scheduling, nullptr);
+  const std::vector<scheduling::Candidate>& candidates = scratch.scheduling.all;
+  if (IsSaturated(candidates, pool.saturation)) return {};
+  double free = 1;
+  for (const scheduling::Candidate& one : candidates) {
+    if (!std::isnan(one.waiting)) free += std::max(0.0, pool.saturation.queue_depth - one.waiting);
+  }
+  return {false, static_cast<size_t>(free)};
 }
 
 PickResult Pick(const Runtime& runtime, const PickRequest& request, base::Time now, base::Rng& rng,

@@ -23,7 +23,9 @@ struct PickRequest {
   scheduling::Subset subset;
   std::string_view objective;      // that the request names; empty: none
   std::string_view model_rewrite;  // the model that a trusted header asks for; empty: none
-  bool can_rewrite = true;         // false: the body isn't (wholly) seen, and goes on as it is
+  /// Has it waited? Then it goes, however full the pool is.
+  bool has_waited = false;
+  bool can_rewrite = true;  // false: the body isn't (wholly) seen, and goes on as it is
 };
 
 /// Why a request is refused; each has one HTTP status (gateway-api-inference-extension.md 2.2).
@@ -35,6 +37,7 @@ enum class Refusal : uint8_t {
   kNoEndpoints,    // 503 rejected-no-endpoints
   kFilteredOut,    // 429 rejected-saturated
   kShed,           // 429: sheddable, and the pool is saturated
+  kWait,           // not refused: the pool is saturated and has a line; ask again when it is over
   kNoModel,        // 400: the body names no model, and no rule gives it one
 };
 int HttpStatus(Refusal refusal);
@@ -59,6 +62,14 @@ struct PickScratch {
   scheduling::Scratch scheduling;
   scheduling::Decision decision;  // valid after a pick until the next one
 };
+
+/// How full the pool is for a request without a subset, and how many more requests it takes until
+/// it is saturated: at least one while it isn't. `scratch` as for Pick.
+struct Room {
+  bool saturated = true;
+  size_t free = 0;
+};
+Room RoomIn(const PoolRuntime& pool, base::Time now, PickScratch& scratch);
 
 /// The pick path: resolve the pool, schedule, reserve, learn. Never throws, does no I/O.
 /// Thread-safe with one scratch and rng per thread. With `dry_run` nothing is reserved and nothing

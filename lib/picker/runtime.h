@@ -9,6 +9,7 @@
 
 #include "api/kinds.h"
 #include "datastore/snapshot.h"
+#include "flowcontrol/line.h"
 #include "flowcontrol/saturation.h"
 #include "picker/model_table.h"
 #include "picker/routes.h"
@@ -22,6 +23,7 @@ struct PoolRuntime {
   std::shared_ptr<const scheduling::Scheduler> scheduler;
   std::shared_ptr<const ModelTable> models;  // null: no rewrite, no objective
   flowcontrol::SaturationLimits saturation;
+  std::shared_ptr<flowcontrol::Line> line;  // where requests wait; null: none may
   scheduling::ReadOptions read;
   size_t destination_list = 1;
   api::ResponseTracking response_tracking = api::ResponseTracking::kAuto;

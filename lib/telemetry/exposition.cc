@@ -177,6 +177,8 @@ void RequestStatsCollector::Collect(Families& families) const {
   AddCounter(families, "inferenced_body_budget_refusals_total",
              "Requests refused because too many body bytes were held.", {},
              total(&Shard::body_budget_refusals));
+  AddGauge(families, "inferenced_parked_requests", "Requests that wait for a saturated pool now.",
+           {}, total(&Shard::parked));
   AddGauge(families, "inferenced_held_body_bytes", "Request body bytes held now.", {},
            total(&Shard::held_bytes));
 }

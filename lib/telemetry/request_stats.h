@@ -68,6 +68,7 @@ class Shard {
   Counter observer_unmatched;  // observed a response whose request another replica picked
   Counter body_budget_refusals;
   Counter held_bytes;  // body bytes held now
+  Counter parked;      // requests that wait for their pool now
 
  private:
   friend class RequestStatsCollector;

@@ -165,7 +165,13 @@ ResponseMessage DecodeResponse(std::string_view bytes) {
     out.kind = static_cast<int>(field);
     if (field >= 1 && field <= 4) return DecodeCommon(value, out);
     if (field == 7) return DecodeImmediate(value, out);
-    if (field > 7) Unexpected("ProcessingResponse");
+    if (field == 10) {
+      ForEach(value, [&](uint32_t part, uint64_t number, const std::string&) {
+        if (part == 1) out.timeout_seconds = static_cast<int>(number);
+      });
+    } else if (field > 7) {
+      Unexpected("ProcessingResponse");
+    }
   });
   return out;
 }

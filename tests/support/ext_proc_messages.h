@@ -50,6 +50,7 @@ struct ResponseMessage {
   std::string body;
   bool end_of_stream = false;
   bool replaces_body = false;
+  int timeout_seconds = 0;  // asked for; kind is 10 then
   // Immediate answers.
   int status = 0;
   std::string details;

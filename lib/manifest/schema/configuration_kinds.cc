@@ -96,6 +96,26 @@ constexpr Field kScrapeFields[] = {
     {.name = "keyFile", .type = Type::kString, .max = 4096, .doc = "Its private key, PEM."},
 };
 
+constexpr Field kParkingFields[] = {
+    {.name = "maxRequests",
+     .type = Type::kInteger,
+     .min = 0,
+     .max = 1'000'000,
+     .def = "0",
+     .doc = "How many; 0: none waits."},
+    {.name = "maxBytes",
+     .type = Type::kQuantity,
+     .min = 0,
+     .def = "64Mi",
+     .doc = "Of their bodies together."},
+    {.name = "maxWait",
+     .type = Type::kDuration,
+     .min = Nanos(1ms),
+     .max = Nanos(1h),
+     .def = "30s",
+     .doc = "Then a request is answered 429."},
+};
+
 constexpr std::string_view kTracking[] = {"auto", "full", "none"};
 constexpr Field kPoolFields[] = {
     {.name = "pickerConfig",
@@ -119,6 +139,9 @@ constexpr Field kPoolFields[] = {
      .type = Type::kBool,
      .def = "true",
      .doc = "Count requests sent since the last page, so that a burst does not herd."},
+    {.name = "parking",
+     .doc = "Requests that wait, first come first served, while the pool is saturated.",
+     .fields = kParkingFields},
     {.name = "scrape",
      .doc = "How this pool's pages are fetched; what is left out is the daemon's.",
      .fields = kScrapeFields},
