@@ -114,7 +114,10 @@ leg_fuzz() {
   # the asan leg replays.
   step "fuzz" tests/fuzz/run.sh 60
 }
-leg_packages() { step "packages in bare systems" tests/packaging/run.sh; }
+leg_packages() {
+  step "packages in bare systems" tests/packaging/run.sh
+  step "packages of the daemon and the library" tests/packaging/debs.sh
+}
 leg_system() {
   local python=$root/.venv/bin/python
   if [[ ! -x $python ]]; then
