@@ -69,7 +69,7 @@ const char* RefusalName(picker::Refusal refusal) {
     case picker::Refusal::kWait:
       return "Wait";
     case picker::Refusal::kNoModel:
-      return "NoModel";
+      return "BadRequest";
   }
   return "";
 }

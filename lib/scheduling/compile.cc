@@ -134,10 +134,30 @@ class Compiler {
                        (checked ? "" : ", and its parameters are not known to it"),
                    "remove it and every reference to it");
     }
+    if (info->kind == api::PluginKind::kSaturationDetector) return CheckDetector(*info, spec);
     if (RefuseParameters(*info, spec) || !api::Params(*info, spec, out_).ok()) return;
-    if (info->kind == api::PluginKind::kSaturationDetector) return;  // acts before scheduling
     Report(api::Severity::kInfo, api::codes::kPluginWithoutEffect, origin,
            "plugin type " + Quoted(spec.type) + " changes nothing here", std::string(info->doc));
+  }
+
+  // It acts before scheduling; not all of the reference's parameters do.
+  void CheckDetector(const api::PluginInfo& info, const api::PluginSpec& spec) {
+    api::PluginSpec ours = spec;
+    api::Value::Map kept;
+    if (const api::Value::Map* parameters = spec.parameters.AsMap()) {
+      for (const api::Value::Member& member : *parameters) {
+        if (member.key == "metricsStalenessThreshold" || member.key == "headroom") {
+          Error(api::codes::kFieldNotActedOn, member.key_origin,
+                "no part of this build acts on parameter " + Quoted(member.key) + " of " +
+                    Quoted(spec.type),
+                "scrape.staleAfter says how old a value may be; the detector is no filter here");
+        } else {
+          kept.push_back(member);
+        }
+      }
+      ours.parameters = api::Value(std::move(kept), spec.parameters.origin());
+    }
+    (void)api::Params(info, ours, out_);
   }
 
   // Parameters of a plugin that only the reference picker has. Warnings: that one may have learnt

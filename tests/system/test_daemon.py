@@ -125,7 +125,8 @@ def test_why_tells_of_a_served_request(full_duplex):
 
 def test_why_of_a_refused_request_says_what_the_client_was_told(full_duplex):
     """A body that could not be read: refused before any pick."""
-    for body, told in (('{"model": "x", ', "field name"), ('{"messages": []}', "model")):
+    for body, told in (('{"model": "x", ', "field name"), ('{"messages": []}', "messages"),
+                       ('{"messages": [{"role": "user", "content": "x"}]}', "model")):
         request_id = f"refused-{uuid.uuid4()}"
         response = full_duplex.request("1.1", "POST", CHAT, headers={**JSON, "x-request-id": request_id},
                                        body=body.encode())

@@ -11,7 +11,7 @@ constexpr std::array kVerbs{
         .name = "traffic get",
         .operands = "[TARGET...]",
         .max_operands = -1,
-        .summary = "rules that choose by weight, and where they sent requests",
+        .summary = "rules that choose by weight, and what they did",
         .description =
             "A TARGET is rewrite/NAME, model/NAME or route/NAME, with :RULE behind it for "
             "another rule than the first. Requests are counted since the weights are what they "
@@ -34,7 +34,7 @@ constexpr std::array kVerbs{
         .examples =
             "inferencectl traffic set rewrite/llm/chat v1=90 v2=10 --expect v1=100\n"
             "inferencectl traffic set rewrite/llm/chat v1=50 v2=50 --percent --reason OPS-7\n"
-            "inferencectl traffic set route/llm/chat blue=0 green=100 --write routes.yaml --wait",
+            "inferencectl traffic set route/llm/chat blue=0 green=100 --write r.yaml --wait",
         .exits = "1 no such object, rule or target\n3 the file can't be read or changed\n"
                  "4 no daemon answers\n5 with --wait: the daemon does not take it in time\n"
                  "6 not as --expect says, changed meanwhile, or a file defines it",

@@ -181,7 +181,7 @@ class FileReader {
     const schema::Kind* kind = schema::FindKind(type.api_version, type.kind);
     if (kind == nullptr) return ReportUnknownKind(type, result_.found);
     Check(document, *kind);
-    if (kind->api_version != kPoolApiVersion && kind->kind != "EndpointSet") {
+    if (!IsActedOn(type.api_version, type.kind)) {
       result_.others.push_back(type);
     }
     AddObject(document, *kind, index, before);

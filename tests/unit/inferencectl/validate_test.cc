@@ -28,7 +28,7 @@ std::string With(std::string text, const std::string& from, const std::string& t
 const std::string kTypo = With(kPool, "failureMode", "failuremode");
 const std::string kTwoMistakes = With(kTypo, "8000", "0");
 
-TEST_CASE("--fix mends the file, says so, and judges what is left") {
+TEST_CASE("option --fix mends the file, says so, and judges what is left") {
   Folder folder;
   const std::string pool = folder.Write("pool.yaml", kTypo);
   const Outcome told = Run({"validate", pool});
@@ -66,7 +66,7 @@ TEST_CASE("--fix mends the file, says so, and judges what is left") {
   CHECK(Run({"validate", pool, "--fix=some"}).code == 2);
 }
 
-TEST_CASE("--fix mends a plugin's type where it is referred to, too") {
+TEST_CASE("option --fix mends a plugin's type where it is referred to, too") {
   Folder folder;
   const std::string good = R"(apiVersion: llm-d.ai/v1alpha1
 kind: EndpointPickerConfig
@@ -89,7 +89,7 @@ schedulingProfiles:
   CHECK(folder.Read("picker.yaml") == good);
 }
 
-TEST_CASE("--fix keeps the mode, goes through links, and leaves read-only files alone") {
+TEST_CASE("option --fix keeps the mode, goes through links, and leaves read-only files alone") {
   Folder folder;
   const std::string pool = folder.Write("real/pool.yaml", kTypo);
   REQUIRE(chmod(pool.c_str(), 0640) == 0);
@@ -142,7 +142,7 @@ TEST_CASE("a baseline takes back what was there before, whatever its line") {
   CHECK(Run({"validate", pool, "--baseline", baseline, "--against", pool}).code == 2);
 }
 
-TEST_CASE("--against a file or a folder") {
+TEST_CASE("option --against a file or a folder") {
   Folder folder;
   const std::string before = folder.Write("before/pool.yaml", kTypo);
   const std::string after = folder.Write("after/pool.yaml", kTwoMistakes);
@@ -176,7 +176,7 @@ TEST_CASE("levels, and findings that are off") {
   CHECK(Run({"validate", pool, "--severity", "INF0104=fatal"}).code == 2);
 }
 
-TEST_CASE("--show-suppressed tells what is ignored and why") {
+TEST_CASE("option --show-suppressed tells what is ignored and why") {
   Folder folder;
   const std::string pool =
       folder.Write("pool.yaml", "# inferencectl:ignore INF0104 - a test\n" + kTypo);

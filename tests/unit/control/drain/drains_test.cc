@@ -41,7 +41,7 @@ std::shared_ptr<const picker::Runtime> MakeRuntime(std::vector<Shared> endpoints
   api::InferencePool spec;
   spec.meta.ns = "llm";
   spec.meta.name = "qwen3";
-  spec.picker_ref.emplace();
+  spec.picker_ref = api::InferencePool::PickerRef{};
   spec.picker_ref->failure_mode = mode;
   picker::PoolRuntime pool;
   pool.pool = std::make_shared<const datastore::Pool>(std::move(spec), std::move(endpoints));
