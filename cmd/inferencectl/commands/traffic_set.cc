@@ -246,6 +246,30 @@ void Tell(const Invocation& run, const traffic::Target& target, const Weights& b
                                         : ""));
 }
 
+/// What a text's weights are, what they are to be, and the text with those.
+struct Plan {
+  Weights now, wanted;
+  std::string text;
+  bool changes() const { return now != wanted; }
+};
+
+Answer MakePlan(const Invocation& run, const traffic::Target& target, const Source& source,
+                Plan& plan) {
+  const manifest::Node& document = source.documents[source.document];
+  auto now = manifest::edit::WeightsOf(document, target.rule);
+  if (!now) return {ExitCode::kNo, now.status()};
+  plan.now = std::move(*now);
+  if (Answer as = CheckExpected(run, target, plan.now); as.exit != ExitCode::kOk) return as;
+  const bool takes_zero = manifest::edit::TakesZero(document);
+  const Answer good = Wanted(run, target, plan.now, takes_zero, plan.wanted);
+  if (good.exit != ExitCode::kOk || !plan.changes()) return good;
+  auto text = manifest::edit::SetWeights(source.path, source.text, source.documents,
+                                         source.document, target.rule, plan.wanted);
+  if (!text) return {ExitCode::kBadInput, text.status()};
+  plan.text = std::move(*text);
+  return ExitCode::kOk;
+}
+
 /// --write: the file is changed, the daemon sees that by itself.
 Answer SetInFile(const Invocation& run, const traffic::Target& target) {
   const std::string& path = run.args.Text("write");
@@ -256,32 +280,24 @@ Answer SetInFile(const Invocation& run, const traffic::Target& target) {
     return {source.status().code() == Code::kNotFound ? ExitCode::kNo : ExitCode::kBadInput,
             source.status()};
   }
-  const manifest::Node& document = source->documents[source->document];
-  const auto now = manifest::edit::WeightsOf(document, target.rule);
-  if (!now) return {ExitCode::kNo, now.status()};
-  if (Answer as = CheckExpected(run, target, *now); as.exit != ExitCode::kOk) return as;
-  Weights wanted;
-  const Answer good = Wanted(run, target, *now, manifest::edit::TakesZero(document), wanted);
-  if (good.exit != ExitCode::kOk) return good;
+  Plan plan;
+  if (Answer good = MakePlan(run, target, *source, plan); good.exit != ExitCode::kOk) return good;
   const bool dry_run = run.args.Text("dry-run") != "none";
-  if (wanted != *now) {
-    const auto changed = manifest::edit::SetWeights(path, source->text, source->documents,
-                                                    source->document, target.rule, wanted);
-    if (!changed) return {ExitCode::kBadInput, changed.status()};
+  if (plan.changes()) {
     if (dry_run && !run.WantsDocument()) {
-      run.Print(PaintDiff(manifest::edit::UnifiedDiff(path, source->text, *changed), run.color));
+      run.Print(PaintDiff(manifest::edit::UnifiedDiff(path, source->text, plan.text), run.color));
     }
     if (!dry_run) {
-      if (Status written = RewriteFile(path, *changed); !written.ok()) {
+      if (Status written = RewriteFile(path, plan.text); !written.ok()) {
         return {ExitCode::kUnreachable, written};
       }
     }
   }
-  Tell(run, target, *now, wanted, path, 0, dry_run);
+  Tell(run, target, plan.now, plan.wanted, path, 0, dry_run);
   if (dry_run || !run.args.Switch("wait")) return ExitCode::kOk;
   auto client = run.Connect();
   if (!client) return client.status();
-  return WaitInForce(run, **client, target, wanted);
+  return WaitInForce(run, **client, target, plan.wanted);
 }
 
 const admin::v1::Object* FindObject(const admin::v1::ListObjectsResponse& list,
@@ -321,27 +337,19 @@ Answer SetApplied(const Invocation& run, const traffic::Target& target) {
   if (object == nullptr) return NoObject(*list, target);
   const auto source = Parse("applied " + target.kind, object->text(), target);
   if (!source) return source.status();
-  const manifest::Node& document = source->documents[source->document];
-  const auto now = manifest::edit::WeightsOf(document, target.rule);
-  if (!now) return {ExitCode::kNo, now.status()};
-  if (Answer as = CheckExpected(run, target, *now); as.exit != ExitCode::kOk) return as;
-  Weights wanted;
-  const Answer good = Wanted(run, target, *now, manifest::edit::TakesZero(document), wanted);
-  if (good.exit != ExitCode::kOk) return good;
+  Plan plan;
+  if (Answer good = MakePlan(run, target, *source, plan); good.exit != ExitCode::kOk) return good;
   const bool dry_run = run.args.Text("dry-run") != "none";
   int64_t applied = list->applied_generation();
-  if (wanted != *now) {
+  if (plan.changes()) {
     if (!object->file().empty()) {
       return Refuse(fmt::format("{} is defined in {}:{}: --write changes it there", target.Title(),
                                 object->file(), object->line()));
     }
-    const auto changed = manifest::edit::SetWeights(source->path, source->text, source->documents,
-                                                    source->document, target.rule, wanted);
-    if (!changed) return {ExitCode::kBadInput, changed.status()};
     ChangeRequest request;
     auto* manifest = request.add_manifests();
     manifest->set_file("applied " + target.Title());
-    manifest->set_text(*changed);
+    manifest->set_text(plan.text);
     request.set_verb("traffic set");
     request.set_reason(run.args.Text("reason"));
     request.set_expected_applied_generation(list->applied_generation());
@@ -352,7 +360,7 @@ Answer SetApplied(const Invocation& run, const traffic::Target& target) {
     if (response->refusal() != ChangeResponse::NONE) return Refused(run, *response);
     applied = response->applied_generation();
   }
-  Tell(run, target, *now, wanted, {}, applied, dry_run);
+  Tell(run, target, plan.now, plan.wanted, {}, applied, dry_run);
   if (!dry_run) run.Remark(fmt::format("applied generation {}, in force", applied));
   return ExitCode::kOk;
 }
