@@ -53,7 +53,7 @@ logs=$root/build/test-logs
 mkdir -p "$logs"
 begin=$SECONDS
 summary=()
-failed=0
+failed_legs=()
 
 clock() { printf '%d:%02d' $((($1) / 60)) $((($1) % 60)); }
 say() { printf '\n== %s  [%s]\n' "$*" "$(clock $((SECONDS - begin)))"; }
@@ -164,12 +164,18 @@ for leg in "${legs[@]}"; do
   : >"$logs/$leg.log"
   from=$SECONDS
   # A subshell: what a leg exports is gone after it.
-  if (run_leg); then result=passed; else result=FAILED failed=$((failed + 1)); fi
+  if (run_leg); then result=passed; else result=FAILED failed_legs+=("$leg"); fi
   rm -f "$logs/$leg.step"
   summary+=("$(printf '  %-8s %s  %s' "$leg" "$result" "$(clock $((SECONDS - from)))")")
 done
 
+# The end of an output is what one sees of it first: why a leg failed belongs there.
+for leg in "${failed_legs[@]}"; do
+  say "$leg: the end of what failed"
+  tail -n 100 "$logs/$leg.log"
+done
 say "summary"
 printf '%s\n' "${summary[@]}"
+failed=${#failed_legs[@]}
 echo "legs: $((${#legs[@]} - failed)) passed, $failed failed, all in $(clock $((SECONDS - begin)))"
 exit $((failed > 0))

@@ -38,6 +38,10 @@ std::string_view StateName(Endpoint::State state) {
       return "Unverified";
     case Endpoint::WARMING:
       return "Warming";
+    case Endpoint::EJECTED:
+      return "Ejected";
+    case Endpoint::HALF_OPEN:
+      return "HalfOpen";
     default:
       return "Unknown";
   }
@@ -49,6 +53,7 @@ Style StateStyle(Endpoint::State state) {
       return Style::kGood;
     case Endpoint::UNREACHABLE:
     case Endpoint::OVERDUE:
+    case Endpoint::EJECTED:
       return Style::kBad;
     default:
       return Style::kWarn;
@@ -121,6 +126,11 @@ std::string LeaseText(const admin::v1::Lease& lease) {
   return out;
 }
 
+std::string WeightText(const Endpoint& e) {
+  return fmt::format("gets {:g} % of its share: {}", e.weight_permille() / 10.0,
+                     SafeForTerminal(e.weight_note()));
+}
+
 Table EndpointTable(const ListEndpointsResponse& list, bool wide) {
   std::set<std::string> pools;
   for (const Endpoint& e : list.endpoints()) pools.insert(e.pool());
@@ -163,8 +173,9 @@ Table EndpointTable(const ListEndpointsResponse& list, bool wide) {
     }
     table.AddRow(std::move(row));
     if (!e.scrape_error().empty()) table.AddNote(SafeForTerminal(e.scrape_error()));
+    if (!e.ejection_note().empty()) table.AddNote(SafeForTerminal(e.ejection_note()));
     for (const admin::v1::Lease& lease : e.leases()) table.AddNote(LeaseText(lease));
-    if (!e.weight_note().empty()) table.AddNote(SafeForTerminal(e.weight_note()));
+    if (!e.weight_note().empty()) table.AddNote(WeightText(e));
   }
   return table;
 }
@@ -229,6 +240,9 @@ Json EndpointJson(const Endpoint& e) {
         {"running", e.lora().running()}, {"waiting", e.lora().waiting()}, {"max", e.lora().max()}};
   }
   out["weight"] = e.weight_permille() / 1000.0;
+  out["weightNote"] = e.weight_note().empty() ? Json(nullptr) : Json(e.weight_note());
+  out["ejection"] = {{"count", e.ejections()}};
+  out["ejection"]["note"] = e.ejection_note().empty() ? Json(nullptr) : Json(e.ejection_note());
   out["drain"] = nullptr;
   if (!e.leases().empty()) {
     out["drain"]["leases"] = Json::array();

@@ -12,6 +12,7 @@
 #include "inferencectl/format.h"
 #include "inferencectl/option_table.h"
 #include "inferencectl/output/kinds.h"
+#include "telemetry/event_log.h"
 
 namespace inference::ctl {
 namespace {
@@ -134,6 +135,25 @@ Json SelectorsJson() {
   return out;
 }
 
+std::string EventsText() {
+  std::string out =
+      "Kinds of events, as inferencectl events shows them; ! are warnings, which\n"
+      "--warnings chooses. A name is never given to another meaning.\n\n";
+  for (const telemetry::EventKind& kind : telemetry::events::kAll) {
+    out += fmt::format("  {} {:<13}", kind.warning ? '!' : ' ', kind.name);
+    out += Wrapped(kind.doc, 17, 17);
+  }
+  return out;
+}
+
+Json EventsJson() {
+  Json out = Json::array();
+  for (const telemetry::EventKind& kind : telemetry::events::kAll) {
+    out.push_back({{"name", kind.name}, {"warning", kind.warning}, {"what", kind.doc}});
+  }
+  return out;
+}
+
 std::string CodesText() {
   std::string out =
       "Codes of findings. One is never given to another meaning. More about one:\n"
@@ -167,6 +187,7 @@ constexpr std::array kTopics{
     Topic{"formatting", "the forms of output", FormattingText, "FormatList", FormattingJson},
     Topic{"selectors", "how things are named and chosen", SelectorsText, "SelectorList",
           SelectorsJson},
+    Topic{"event-kinds", "the kinds of events", EventsText, "EventKindList", EventsJson},
     Topic{"codes", "the codes of findings", CodesText, "CodeList", CodesJson},
 };
 

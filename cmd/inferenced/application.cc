@@ -31,6 +31,7 @@
 #include "inferenced/watchdog.h"
 #include "manifest/reader.h"
 #include "manifest/render.h"
+#include "net/accounts.h"
 #include "net/listener.h"
 #include "telemetry/exposition.h"
 #include "telemetry/log.h"
@@ -103,7 +104,8 @@ class Daemon {
                                   : inference::net::InUse::kRefuse),
         controller_({.config_path = options.config,
                      .take_over = options.take_over,
-                     .on_reload = [this](bool begins) { OnReload(begins); }}) {}
+                     .on_reload = [this](bool begins) { OnReload(begins); },
+                     .events = events_}) {}
 
   int Run(int signals);
 
@@ -136,6 +138,8 @@ class Daemon {
   const ServiceManager manager_;
   InheritedSockets inherited_;
 
+  const std::shared_ptr<inference::telemetry::EventLog> events_ =
+      std::make_shared<inference::telemetry::EventLog>(clock_);
   inference::control::Controller controller_;
   std::unique_ptr<inference::extproc::Server> data_plane_;
   std::unique_ptr<inference::telemetry::RequestStatsCollector> request_stats_;
@@ -156,10 +160,12 @@ Status Daemon::StartDataPlane() {
   options.workers = *config->workers;
   options.max_body_bytes = static_cast<size_t>(*config->limits.max_body_bytes);
   options.body_budget = *config->limits.body_budget;
+  options.pick_timeout = *config->limits.pick_timeout;
   options.decision_ring = static_cast<size_t>(*config->decision_ring);
   options.trust_priority_headers = *config->trust_priority_headers;
   options.endpoint_header = *config->endpoint_header;
   options.in_use = in_use_;
+  options.events = events_;
   options.inherited = inherited_.listeners;
   options.inherited_health = inherited_.health;
   data_plane_ =
@@ -253,9 +259,18 @@ Status Daemon::StartAll() {
   auto inherited = TakeInheritedSockets(*config);
   if (!inherited.ok()) return inherited.status();
   inherited_ = *std::move(inherited);
+  inference::net::SocketAccess access{.mode = static_cast<unsigned>(*config->admin.mode)};
+  if (const std::string& name = *config->admin.group; !name.empty()) {
+    const auto group = inference::net::GroupId(name);
+    if (!group.ok()) {
+      return {group.status().code(),
+              "admin.group: " + group.status().message() + "; make it, or name another one"};
+    }
+    access.group = *group;
+  }
   auto admin = inherited_.admin >= 0
                    ? inference::net::Listener::Adopt(inherited_.admin)
-                   : inference::net::Listener::Open(*config->admin_address, in_use_);
+                   : inference::net::Listener::Open(*config->admin.address, in_use_, access);
   if (!admin.ok()) return admin.status();
   admin_address_ = admin->address();
   if (Status status = StartHttp(); !status.ok()) return status;

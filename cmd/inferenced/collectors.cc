@@ -29,6 +29,7 @@ using inference::telemetry::Labels;
 namespace {
 
 const char* StateOf(const Endpoint& endpoint, Time now, inference::base::Duration stale_after) {
+  if (endpoint.ejection() != inference::datastore::Ejection::kNone) return "ejected";
   if (!endpoint.reachable()) return "unreachable";
   const auto asleep = endpoint.metrics.asleep.Read(now, stale_after);
   if (asleep.freshness == Freshness::kFresh && asleep.value == 1) return "asleep";
@@ -57,6 +58,11 @@ void CollectEndpoint(const Endpoint& endpoint, const Labels& labels, Time now,
            endpoint.reachable() ? 1 : 0);
   AddCounter(f, "inferenced_endpoint_picks_total", "Requests sent there.", labels,
              static_cast<double>(endpoint.picks()));
+  AddGauge(f, "inferenced_endpoint_weight", "Share of the requests that it would get otherwise.",
+           labels, endpoint.weight() / static_cast<double>(Endpoint::kFullWeight));
+  AddCounter(f, "inferenced_endpoint_ejections_total",
+             "Times that requests failed there too often.", labels,
+             static_cast<double>(endpoint.ejections()));
   AddCounter(f, "inferenced_endpoint_scrapes_total", "Metrics pages read.", labels,
              static_cast<double>(m.pages.load(std::memory_order_relaxed)));
   AddCounter(f, "inferenced_endpoint_scrape_errors_total", "Metrics pages that failed.", labels,
@@ -79,7 +85,7 @@ void CollectEndpoints(const inference::control::ControlView& view,
   const Time now = clock.Now();
   for (const PoolRuntime& pool : runtime->pools()) {
     std::map<std::string, int> by_state{
-        {"ready", 0}, {"unreachable", 0}, {"asleep", 0}, {"unknown", 0}};
+        {"ready", 0}, {"unreachable", 0}, {"ejected", 0}, {"asleep", 0}, {"unknown", 0}};
     for (const auto& endpoint : pool.pool->endpoints()) {
       const auto& info = endpoint->info();
       const Labels labels = {

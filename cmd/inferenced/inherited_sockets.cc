@@ -70,7 +70,7 @@ class Assigner {
   Status TakeUnnamed(const GivenSocket& given) {
     if (TakeByAddress(given)) return Status::Ok();
     if (SameAddress(given.address, *config_.health_address)) return TakeHealth(given);
-    if (SameAddress(given.address, *config_.admin_address)) return TakeAdmin(given);
+    if (SameAddress(given.address, *config_.admin.address)) return TakeAdmin(given);
     return Misfit(given,
                   "nothing in the configuration has that address; set FileDescriptorName= of its "
                   "unit to extproc, health or admin");

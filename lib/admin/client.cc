@@ -112,21 +112,27 @@ Result<v1::ListDrainsResponse> AdminClient::ListDrains() {
   return Call(&v1::Admin::Stub::ListDrains, v1::ListDrainsRequest());
 }
 
+Result<v1::SetWeightResponse> AdminClient::SetWeight(const v1::SetWeightRequest& request) {
+  return Call(&v1::Admin::Stub::SetWeight, request);
+}
+
 Result<v1::ReloadResponse> AdminClient::Reload(const v1::ReloadRequest& request) {
   return Call(&v1::Admin::Stub::Reload, request);
 }
 
-Status AdminClient::WatchEndpoints(
-    const v1::WatchEndpointsRequest& request,
-    const std::function<bool(const v1::ListEndpointsResponse&)>& each) {
+template <typename Request, typename Response>
+Status AdminClient::Watch(std::unique_ptr<grpc::ClientReader<Response>> (v1::Admin::Stub::*method)(
+                              grpc::ClientContext*, const Request&),
+                          const Request& request,
+                          const std::function<bool(const Response&)>& each) {
   grpc::ClientContext context;
   {
     std::lock_guard lock(mutex_);
     if (cancelled_) return Status(Code::kCancelled, "cancelled");
     watch_ = &context;
   }
-  auto reader = stub_->WatchEndpoints(&context, request);
-  v1::ListEndpointsResponse response;
+  auto reader = (stub_.get()->*method)(&context, request);
+  Response response;
   bool enough = false;
   while (!enough && reader->Read(&response)) enough = !each(response);
   if (enough) context.TryCancel();
@@ -134,6 +140,17 @@ Status AdminClient::WatchEndpoints(
   std::lock_guard lock(mutex_);
   watch_ = nullptr;
   return enough ? Status::Ok() : ToStatus(status);
+}
+
+Status AdminClient::WatchEndpoints(
+    const v1::WatchEndpointsRequest& request,
+    const std::function<bool(const v1::ListEndpointsResponse&)>& each) {
+  return Watch(&v1::Admin::Stub::WatchEndpoints, request, each);
+}
+
+Status AdminClient::WatchEvents(const v1::WatchEventsRequest& request,
+                                const std::function<bool(const v1::WatchEventsResponse&)>& each) {
+  return Watch(&v1::Admin::Stub::WatchEvents, request, each);
 }
 
 void AdminClient::Cancel() {

@@ -33,12 +33,16 @@ class AdminClient {
   Result<v1::DrainResponse> Drain(const v1::DrainRequest& request);
   Result<v1::DrainResponse> Undrain(const v1::UndrainRequest& request);
   Result<v1::ListDrainsResponse> ListDrains();
+  Result<v1::SetWeightResponse> SetWeight(const v1::SetWeightRequest& request);
   Result<v1::ReloadResponse> Reload(const v1::ReloadRequest& request);
 
   /// Calls `each` for every list until it returns false (OK), Cancel() is called (kCancelled), or
   /// the daemon goes away. No deadline.
   Status WatchEndpoints(const v1::WatchEndpointsRequest& request,
                         const std::function<bool(const v1::ListEndpointsResponse&)>& each);
+  /// The same for every batch of events; ends (OK) with the newest one unless the request follows.
+  Status WatchEvents(const v1::WatchEventsRequest& request,
+                     const std::function<bool(const v1::WatchEventsResponse&)>& each);
   /// Ends the running watch, or the next one at once.
   void Cancel();
 
@@ -49,6 +53,10 @@ class AdminClient {
   Result<Response> Call(grpc::Status (v1::Admin::Stub::*method)(grpc::ClientContext*,
                                                                 const Request&, Response*),
                         const Request& request);
+  template <typename Request, typename Response>
+  Status Watch(std::unique_ptr<grpc::ClientReader<Response>> (v1::Admin::Stub::*method)(
+                   grpc::ClientContext*, const Request&),
+               const Request& request, const std::function<bool(const Response&)>& each);
   Status ToStatus(const grpc::Status& status) const;
 
   const std::string address_;

@@ -160,6 +160,14 @@ google::protobuf::Timestamp ToTimestamp(base::WallTime time) {
 v1::Endpoint::State StateOf(const datastore::Endpoint& endpoint, base::Time now,
                             base::Duration stale_after) {
   if (endpoint.admission() != datastore::Admission::kOpen) return v1::Endpoint::DRAINING;
+  switch (endpoint.ejection()) {
+    case datastore::Ejection::kNone:
+      break;
+    case datastore::Ejection::kEjected:
+      return v1::Endpoint::EJECTED;
+    default:
+      return v1::Endpoint::HALF_OPEN;
+  }
   if (!endpoint.reachable()) return v1::Endpoint::UNREACHABLE;
   const datastore::Reading asleep = endpoint.metrics.asleep.Read(now, stale_after);
   if (asleep.freshness != datastore::Freshness::kUnknown && asleep.value >= 1) {
@@ -168,13 +176,16 @@ v1::Endpoint::State StateOf(const datastore::Endpoint& endpoint, base::Time now,
   if (endpoint.metrics.last_page_ns.load(std::memory_order_relaxed) == 0) {
     return v1::Endpoint::STATE_UNKNOWN;
   }
-  return v1::Endpoint::READY;
+  const bool whole =
+      endpoint.share(datastore::WeightOf::kSlowStart) == datastore::Endpoint::kFullWeight;
+  return whole ? v1::Endpoint::READY : v1::Endpoint::WARMING;
 }
 
 void CountState(v1::Endpoint::State state, v1::EndpointCounts* out) {
   out->set_total(out->total() + 1);
   switch (state) {
     case v1::Endpoint::READY:
+    case v1::Endpoint::WARMING:
       return out->set_ready(out->ready() + 1);
     case v1::Endpoint::UNREACHABLE:
       return out->set_unreachable(out->unreachable() + 1);
@@ -182,6 +193,9 @@ void CountState(v1::Endpoint::State state, v1::EndpointCounts* out) {
       return out->set_asleep(out->asleep() + 1);
     case v1::Endpoint::DRAINING:
       return out->set_draining(out->draining() + 1);
+    case v1::Endpoint::EJECTED:
+    case v1::Endpoint::HALF_OPEN:
+      return out->set_ejected(out->ejected() + 1);
     default:
       return out->set_unknown(out->unknown() + 1);
   }
@@ -300,7 +314,9 @@ void FillEndpoint(const datastore::Endpoint& endpoint, const picker::PoolRuntime
   out->set_picks(endpoint.picks());
   out->set_failures(endpoint.failures());
   out->set_weight_permille(endpoint.weight());
-  out->set_weight_note(endpoint.weight_note());
+  out->set_weight_note(SafeText(endpoint.weight_note()));
+  out->set_ejection_note(endpoint.ejection_note());
+  out->set_ejections(endpoint.ejections());
   out->set_ip(info.address);
   out->set_port(info.port);
 }

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "admin/conversion.h"
+#include "admin/endpoints.h"
 
 namespace inference::admin {
 namespace {
@@ -19,18 +20,6 @@ constexpr int64_t kMaxMillis = int64_t{1000} * 3600 * 24 * 365;
 
 bool IsSpan(int64_t millis) {
   return millis >= 0 && millis <= kMaxMillis;
-}
-
-template <typename Request>
-Result<std::vector<store::EndpointKey>> Endpoints(const Request& request) {
-  if (request.endpoints().empty()) {
-    return Status(Code::kInvalidArgument, "endpoints is empty");
-  }
-  std::vector<store::EndpointKey> out;
-  for (const v1::EndpointKey& key : request.endpoints()) {
-    out.push_back({key.namespace_(), key.name(), key.ip(), key.port()});
-  }
-  return out;
 }
 
 v1::Drain::State ToState(DrainState state) {
@@ -68,7 +57,7 @@ void FillLease(const store::Lease& lease, base::Duration left, v1::Lease* out) {
 }  // namespace
 
 Result<control::DrainCommand> ToCommand(const v1::DrainRequest& request, const std::string& peer) {
-  auto endpoints = Endpoints(request);
+  auto endpoints = ToKeys(request.endpoints());
   if (!endpoints.ok()) return endpoints.status();
   const bool spans =
       IsSpan(request.soft_ms()) && IsSpan(request.settle_ms()) && IsSpan(request.timeout_ms());
@@ -100,7 +89,7 @@ Result<control::DrainCommand> ToCommand(const v1::DrainRequest& request, const s
 
 Result<control::UndrainCommand> ToCommand(const v1::UndrainRequest& request,
                                           const std::string& peer) {
-  auto endpoints = Endpoints(request);
+  auto endpoints = ToKeys(request.endpoints());
   if (!endpoints.ok()) return endpoints.status();
   if (request.owner().empty() && !request.all_owners()) {
     return Status(Code::kInvalidArgument, "owner is empty");
@@ -120,11 +109,7 @@ Result<control::UndrainCommand> ToCommand(const v1::UndrainRequest& request,
 }
 
 void FillDrain(const control::DrainRow& row, v1::Drain* out) {
-  v1::EndpointKey* key = out->mutable_endpoint();
-  key->set_namespace_(row.endpoint.ns);
-  key->set_name(row.endpoint.name);
-  key->set_ip(row.endpoint.address);
-  key->set_port(row.endpoint.port);
+  FillKey(row.endpoint, out->mutable_endpoint());
   for (const std::string& pool : row.pools) out->add_pools(pool);
   out->set_state(ToState(row.state));
   out->set_drained(row.drained);

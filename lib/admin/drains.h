@@ -5,7 +5,7 @@
 #include "control/drain/commands.h"
 #include "inference/admin/v1/admin.pb.h"
 #include "inference/result.h"
-#include "store/lease_store.h"
+#include "store/endpoint_store.h"
 
 // Drains as messages.
 namespace inference::admin {

@@ -8,7 +8,7 @@
 #include "admin/conversion.h"
 #include "admin/drains.h"
 #include "admin/dry_run.h"
-#include "admin/peers.h"
+#include "admin/endpoints.h"
 #include "admin/splits.h"
 
 namespace inference::admin {
@@ -129,9 +129,6 @@ grpc::Status AdminService::FillEndpoints(const v1::ListEndpointsRequest& request
       const auto drain = drains->find({info.ns, info.name, info.address, info.port});
       if (drain != drains->end()) FillEndpointDrain(drain->second, out);
       out->set_scrape_error(SafeText(view_.ScrapeError(endpoint->id())));
-      if (const char* shunned_for = endpoint->shunned_for(); shunned_for != nullptr) {
-        out->set_scrape_error(std::string("unreachable: the gateway reports that ") + shunned_for);
-      }
     }
   }
   for (const std::string& name : request.names()) {
@@ -144,55 +141,6 @@ grpc::Status AdminService::ListEndpoints(grpc::ServerContext*,
                                          const v1::ListEndpointsRequest* request,
                                          v1::ListEndpointsResponse* response) {
   return FillEndpoints(*request, response);
-}
-
-grpc::Status AdminService::WatchEndpoints(grpc::ServerContext* context,
-                                          const v1::WatchEndpointsRequest* request,
-                                          grpc::ServerWriter<v1::ListEndpointsResponse>* writer) {
-  {
-    std::lock_guard lock(mutex_);
-    if (watches_ >= kMaxWatches) {
-      return {grpc::StatusCode::RESOURCE_EXHAUSTED,
-              std::to_string(kMaxWatches) + " watches are running already; end one of them"};
-    }
-    ++watches_;
-  }
-  const int wanted = request->interval_ms() == 0 ? 1000 : request->interval_ms();
-  const std::chrono::milliseconds interval(std::clamp(wanted, 100, 60'000));
-  grpc::Status status = grpc::Status::OK;
-  do {
-    v1::ListEndpointsResponse response;
-    status = FillEndpoints(request->list(), &response);
-    if (!status.ok() || !writer->Write(response)) break;
-  } while (WaitForNextTurn(context, interval));
-  std::lock_guard lock(mutex_);
-  --watches_;
-  if (status.ok() && ended_) status = {grpc::StatusCode::UNAVAILABLE, "inferenced is stopping"};
-  return status;
-}
-
-bool AdminService::WaitForNextTurn(grpc::ServerContext* context,
-                                   std::chrono::milliseconds interval) {
-  // The synchronous API does not tell of a cancelled call, so it is asked a few times a second.
-  constexpr std::chrono::milliseconds kSlice(100);
-  const auto end = std::chrono::steady_clock::now() + interval;
-  std::unique_lock lock(mutex_);
-  while (!ended_) {
-    const auto now = std::chrono::steady_clock::now();
-    if (now >= end) return true;
-    const auto wake = std::min<std::chrono::steady_clock::time_point>(end, now + kSlice);
-    ended_changed_.wait_until(lock, wake, [this] { return ended_; });
-    if (context->IsCancelled()) return false;
-  }
-  return false;
-}
-
-void AdminService::EndWatches() {
-  {
-    std::lock_guard lock(mutex_);
-    ended_ = true;
-  }
-  ended_changed_.notify_all();
 }
 
 grpc::Status AdminService::Pick(grpc::ServerContext*, const v1::PickRequest* request,
@@ -221,8 +169,9 @@ grpc::Status AdminService::Why(grpc::ServerContext*, const v1::WhyRequest* reque
 
 grpc::Status AdminService::Change(grpc::ServerContext* context, const v1::ChangeRequest* request,
                                   v1::ChangeResponse* response) {
-  return ToGrpc(
-      FillChange(actions_.Change(ToRequest(*request, PeerName(context->peer()))), response));
+  const Peer peer = PeerOf(context->peer());
+  if (Status may = MayAct(peer, request->dry_run()); !may.ok()) return ToGrpc(may);
+  return ToGrpc(FillChange(actions_.Change(ToRequest(*request, peer.name)), response));
 }
 
 grpc::Status AdminService::ListObjects(grpc::ServerContext*, const v1::ListObjectsRequest*,
@@ -266,6 +215,11 @@ grpc::Status AdminService::ListHistory(grpc::ServerContext*, const v1::ListHisto
   return grpc::Status::OK;
 }
 
+// A dry run changes nothing.
+Status AdminService::MayAct(const Peer& peer, bool dry_run) const {
+  return dry_run ? Status::Ok() : MayOperate(peer, view_.daemon_config()->admin);
+}
+
 std::string AdminService::Instance() const {
   const auto started =
       std::chrono::duration_cast<std::chrono::milliseconds>(info_.started_at.time_since_epoch());
@@ -274,7 +228,9 @@ std::string AdminService::Instance() const {
 
 grpc::Status AdminService::Drain(grpc::ServerContext* context, const v1::DrainRequest* request,
                                  v1::DrainResponse* response) {
-  auto command = ToCommand(*request, PeerName(context->peer()));
+  const Peer peer = PeerOf(context->peer());
+  if (Status may = MayAct(peer, request->dry_run()); !may.ok()) return ToGrpc(may);
+  auto command = ToCommand(*request, peer.name);
   if (!command.ok()) return ToGrpc(command.status());
   const control::DrainAnswer answer = actions_.Drain(*std::move(command));
   response->set_instance(Instance());
@@ -284,9 +240,24 @@ grpc::Status AdminService::Drain(grpc::ServerContext* context, const v1::DrainRe
 
 grpc::Status AdminService::Undrain(grpc::ServerContext* context, const v1::UndrainRequest* request,
                                    v1::DrainResponse* response) {
-  auto command = ToCommand(*request, PeerName(context->peer()));
+  const Peer peer = PeerOf(context->peer());
+  if (Status may = MayAct(peer, request->dry_run()); !may.ok()) return ToGrpc(may);
+  auto command = ToCommand(*request, peer.name);
   if (!command.ok()) return ToGrpc(command.status());
   const control::DrainAnswer answer = actions_.Undrain(*std::move(command));
+  response->set_instance(Instance());
+  FillAnswer(answer, response);
+  return ToGrpc(answer.status);
+}
+
+grpc::Status AdminService::SetWeight(grpc::ServerContext* context,
+                                     const v1::SetWeightRequest* request,
+                                     v1::SetWeightResponse* response) {
+  const Peer peer = PeerOf(context->peer());
+  if (Status may = MayAct(peer, request->dry_run()); !may.ok()) return ToGrpc(may);
+  auto command = ToCommand(*request, peer.name);
+  if (!command.ok()) return ToGrpc(command.status());
+  const control::WeightAnswer answer = actions_.SetWeight(*std::move(command));
   response->set_instance(Instance());
   FillAnswer(answer, response);
   return ToGrpc(answer.status);
@@ -303,8 +274,10 @@ grpc::Status AdminService::ListDrains(grpc::ServerContext*, const v1::ListDrains
 
 grpc::Status AdminService::Reload(grpc::ServerContext* context, const v1::ReloadRequest* request,
                                   v1::ReloadResponse* response) {
+  const Peer peer = PeerOf(context->peer());
+  if (Status may = MayAct(peer, false); !may.ok()) return ToGrpc(may);
   control::ReloadRequest reload;
-  reload.author = {PeerName(context->peer()), "reload", request->reason()};
+  reload.author = {peer.name, "reload", request->reason()};
   const base::Duration left = context->deadline() - std::chrono::system_clock::now();
   reload.timeout = request->wait() ? std::min(reload.timeout, left) : base::Duration::zero();
   const control::ReloadResult result = actions_.Reload(std::move(reload));

@@ -6,6 +6,7 @@
 #include <mutex>
 
 #include "admin/daemon_info.h"
+#include "admin/peers.h"
 #include "admin/rooms.h"
 #include "base/clock.h"
 #include "inference/admin/v1/admin.grpc.pb.h"
@@ -44,6 +45,10 @@ class AdminService final : public v1::Admin::Service {
                        v1::DrainResponse*) override;
   grpc::Status ListDrains(grpc::ServerContext*, const v1::ListDrainsRequest*,
                           v1::ListDrainsResponse*) override;
+  grpc::Status SetWeight(grpc::ServerContext*, const v1::SetWeightRequest*,
+                         v1::SetWeightResponse*) override;
+  grpc::Status WatchEvents(grpc::ServerContext*, const v1::WatchEventsRequest*,
+                           grpc::ServerWriter<v1::WatchEventsResponse>*) override;
   grpc::Status Reload(grpc::ServerContext*, const v1::ReloadRequest*, v1::ReloadResponse*) override;
 
   /// Ends the watches, now and for ever.
@@ -52,6 +57,12 @@ class AdminService final : public v1::Admin::Service {
  private:
   grpc::Status FillEndpoints(const v1::ListEndpointsRequest& request,
                              v1::ListEndpointsResponse* response) const;
+  /// May the peer have this done?
+  Status MayAct(const Peer& peer, bool dry_run) const;
+  /// RESOURCE_EXHAUSTED when there are too many; else EndWatch must follow.
+  grpc::Status BeginWatch();
+  /// `status`, or that the daemon is stopping.
+  grpc::Status EndWatch(const grpc::Status& status);
   /// Which run of which daemon this is.
   std::string Instance() const;
   /// False when the watch is over.

@@ -185,6 +185,23 @@ struct ParkingConfig {
   Field<std::chrono::nanoseconds> max_wait{std::chrono::seconds(30)};
 };
 
+/// When requests that fail at an endpoint take it out of the picks, and for how long. Names and
+/// meanings are those of Envoy's outlier detection, but one request at a time tries an endpoint
+/// again when its time is over.
+struct OutlierDetectionConfig {
+  Field<int> consecutive_5xx{5};  // answers in a row; 0: answers never eject
+  Field<int> consecutive_connection_failures{2};
+  Field<std::chrono::nanoseconds> base_ejection_time{std::chrono::seconds(1)};  // then it doubles
+  Field<std::chrono::nanoseconds> max_ejection_time{std::chrono::seconds(30)};
+  Field<int> max_ejection_percent{50};  // of the pool's endpoints, for their answers
+};
+
+/// The share of requests of an endpoint that is new, or there again, rises over the window.
+struct SlowStartConfig {
+  Field<std::chrono::nanoseconds> window{std::chrono::seconds(0)};  // 0: no slow start
+  Field<int> min_weight_percent{10};                                // 1..100
+};
+
 /// Per-pool settings of the daemon.
 struct PoolConfig {
   Field<std::string> picker_config;  // a file; empty: the daemon's
@@ -193,7 +210,22 @@ struct PoolConfig {
   std::optional<ScrapeConfig> scrape;
   Field<bool> inflight_correction{true};
   ParkingConfig parking;
+  OutlierDetectionConfig outlier_detection;
+  SlowStartConfig slow_start;
   Origin origin;
+};
+
+/// Who may change anything over the admin socket, besides root and the daemon's own user.
+struct AdminOperators {
+  std::vector<Field<std::string>> users, groups;  // names or numbers
+};
+
+/// The admin socket.
+struct AdminConfig {
+  Field<std::string> address;  // default: unix socket under the run directory
+  Field<int> mode{0660};       // of a socket that the daemon makes; 0600..0666
+  Field<std::string> group;    // that it belongs to, by name or number; empty: the process's
+  std::optional<AdminOperators> operators;  // none: whoever can open the socket
 };
 
 /// DaemonConfig, inferenced.dev/v1alpha1.
@@ -201,7 +233,7 @@ struct DaemonConfig {
   std::vector<ListenerConfig> listeners;
   Field<std::string> health_address{std::string("127.0.0.1:9003")};
   Field<std::string> http_address{std::string("127.0.0.1:9090")};
-  Field<std::string> admin_address;           // default: unix socket under the run directory
+  AdminConfig admin;
   std::vector<Field<std::string>> manifests;  // files, folders, globs; relative to the config file
   Field<std::string> state_file;              // of applied manifests; "none": nothing is kept
   Field<std::string> picker_config;

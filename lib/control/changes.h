@@ -10,6 +10,7 @@
 #include "api/kinds.h"
 #include "base/clock.h"
 #include "control/drain/commands.h"
+#include "control/weights/endpoint_weights.h"
 #include "inference/result.h"
 #include "store/manifest_store.h"
 
@@ -91,6 +92,8 @@ class ControlActions {
   /// Durable, and in force in every thread, when it answers. Drained later: see ControlView.
   virtual DrainAnswer Drain(DrainCommand command) = 0;
   virtual DrainAnswer Undrain(UndrainCommand command) = 0;
+  /// Durable, and in force in every thread, when it answers.
+  virtual WeightAnswer SetWeight(WeightCommand command) = 0;
   /// Reads all files again, as if every one had changed; answers when that is in force or refused.
   virtual ReloadResult Reload(ReloadRequest request) = 0;
 };

@@ -110,7 +110,7 @@ void ApplyDefaults(api::DaemonConfig& daemon, api::Diagnostics& diagnostics) {
   if (const std::string state = StateDirectory(); daemon.state_file->empty() && !state.empty()) {
     daemon.state_file = api::Field<std::string>(state + "/state.db");
   }
-  if (!daemon.admin_address->empty()) return;
+  if (!daemon.admin.address->empty()) return;
   if (run.empty()) {
     diagnostics.push_back({api::Severity::kError, std::string(api::codes::kMissing), daemon.origin,
                            "admin.address is missing, and there is no default for it here",
@@ -118,7 +118,7 @@ void ApplyDefaults(api::DaemonConfig& daemon, api::Diagnostics& diagnostics) {
                            "admin: {address: \"unix:///path/admin.sock\"}"});
     return;
   }
-  daemon.admin_address = api::Field<std::string>("unix://" + run + "/admin.sock");
+  daemon.admin.address = api::Field<std::string>("unix://" + run + "/admin.sock");
 }
 
 // Two parts cannot listen at one address; ":0" is another port each time.
@@ -138,7 +138,7 @@ void CheckAddresses(const api::DaemonConfig& daemon, api::Diagnostics& diagnosti
   }
   add("health.address", daemon.health_address);
   add("http.address", daemon.http_address);
-  add("admin.address", daemon.admin_address);
+  add("admin.address", daemon.admin.address);
 }
 
 }  // namespace
@@ -253,7 +253,9 @@ std::vector<ChangedKey> ChangedImmutableKeys(const api::DaemonConfig& running,
   if (!same_listeners) add("listeners", next.listeners.front().address.origin);
   compare("health.address", running.health_address, next.health_address);
   compare("http.address", running.http_address, next.http_address);
-  compare("admin.address", running.admin_address, next.admin_address);
+  compare("admin.address", running.admin.address, next.admin.address);
+  compare("admin.mode", running.admin.mode, next.admin.mode);
+  compare("admin.group", running.admin.group, next.admin.group);
   compare("stateFile", running.state_file, next.state_file);
   compare("workers", running.workers, next.workers);
   compare("decisionRing", running.decision_ring, next.decision_ring);

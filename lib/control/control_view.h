@@ -10,6 +10,7 @@
 #include "base/snapshot_holder.h"
 #include "control/drain/commands.h"
 #include "picker/runtime.h"
+#include "telemetry/event_log.h"
 
 namespace inference::control {
 
@@ -39,6 +40,7 @@ class ControlView {
   virtual std::string ScrapeError(uint32_t endpoint_id) const = 0;
   /// Endpoints that are drained or warming, as of a moment ago. Never null.
   virtual std::shared_ptr<const DrainRows> drains() const = 0;
+  virtual const telemetry::EventLog& events() const = 0;
 };
 
 }  // namespace inference::control

@@ -1,5 +1,6 @@
 #include "control/controller.h"
 
+#include <fmt/format.h>
 #include <pthread.h>
 #include <spdlog/spdlog.h>
 
@@ -43,7 +44,8 @@ Controller::Controller(Options options)
     : options_(std::move(options)),
       runtime_(EmptyRuntime()),
       builder_(*options_.clock),
-      drains_(*options_.clock, std::random_device()()) {}
+      drains_(*options_.clock, *options_.events, std::random_device()()),
+      weights_(*options_.clock, *options_.events) {}
 
 Controller::~Controller() {
   Stop();
@@ -66,7 +68,7 @@ Status Controller::Start() {
   for (const auto& path : config_->daemon->manifests) watch.paths.push_back(*path);
   watch.extra_files = WatchedFiles(*config_);
   sources::Sink& sink = *this;
-  scraper_ = std::make_unique<scrape::Scraper>(scrape::Scraper::Options{});
+  scraper_ = std::make_unique<scrape::Scraper>(scrape::Scraper::Options{.events = options_.events});
   resolver_ = std::make_unique<sources::DnsResolver>(options_.dns, sink);
   watch_ = std::make_unique<sources::ManifestWatch>(std::move(watch), sink);
   if (Status started = scraper_->Start(); !started.ok()) return started;
@@ -131,7 +133,7 @@ base::Time Controller::WakeAt() const {
   base::Time wake = base::Time::max();
   if (held_) wake = held_->until;
   if (applied_ && !applied_->writable()) wake = std::min(wake, state_retry_at_);
-  return std::min(wake, drains_.WakeAt());
+  return std::min({wake, drains_.WakeAt(), weights_.WakeAt()});
 }
 
 void Controller::OnTimer() {
@@ -139,6 +141,7 @@ void Controller::OnTimer() {
   const base::Time now = std::chrono::steady_clock::now();
   if (applied_ && !applied_->writable() && now >= state_retry_at_) TryToOwnState();
   if (drains_.WakeAt() <= now) drains_.Tick();
+  if (weights_.WakeAt() <= now) weights_.Tick();
 }
 
 void Controller::OnManifests(manifest::ManifestSet set, api::Diagnostics diagnostics) {
@@ -338,6 +341,7 @@ bool Controller::Install(Inputs inputs, api::Diagnostics& diagnostics) {
   std::unique_ptr<Built> built = builder_.Build(inputs, before->generation() + 1, diagnostics);
   if (!built) return false;
   drains_.Attach(built->runtime);
+  weights_.Attach(built->runtime);
   runtime_.Publish(built->runtime);
   scraper_->SetTargets(std::move(built->targets));
   ForgetRemoved(*before, *built->runtime);
@@ -347,6 +351,12 @@ bool Controller::Install(Inputs inputs, api::Diagnostics& diagnostics) {
   const size_t endpoints = CountEndpoints(*built->runtime);
   spdlog::info("generation {}: {} pool{}, {} endpoint{}", built->runtime->generation(), pools,
                pools == 1 ? "" : "s", endpoints, endpoints == 1 ? "" : "s");
+  options_.events->Add({telemetry::events::kReloaded,
+                        {"configuration", {}, {}, {}},
+                        fmt::format("generation {}: {} pools, {} endpoints",
+                                    built->runtime->generation(), pools, endpoints),
+                        {},
+                        {}});
   const std::lock_guard lock(status_mutex_);
   daemon_ = inputs_.daemon;
   status_.generation = built->runtime->generation();
@@ -386,6 +396,16 @@ void Controller::Reject(api::Diagnostics diagnostics) {
   if (generation > 0) {
     spdlog::error("the change is refused; generation {} stays in force", generation);
   }
+  const auto error = std::find_if(diagnostics.begin(), diagnostics.end(), [](const auto& d) {
+    return d.severity == api::Severity::kError;
+  });
+  options_.events->Add({telemetry::events::kRejected,
+                        {"configuration", {}, {}, {}},
+                        fmt::format("generation {} stays in force{}{}", generation,
+                                    error == diagnostics.end() ? "" : ": ",
+                                    error == diagnostics.end() ? "" : error->ToString()),
+                        {},
+                        {}});
   api::Diagnostics unresolved = UnresolvedNames();
   const std::lock_guard lock(status_mutex_);
   dns_findings_ = std::move(unresolved);

@@ -22,6 +22,7 @@
 #include "control/control_view.h"
 #include "control/drain/drains.h"
 #include "control/runtime_builder.h"
+#include "control/weights/endpoint_weights.h"
 #include "inference/result.h"
 #include "picker/runtime.h"
 #include "scrape/scraper.h"
@@ -47,6 +48,8 @@ class Controller final : public ControlView, public ControlActions, public sourc
     base::Duration state_retry = std::chrono::seconds(1);
     /// Told when a reload that was asked for begins and (false) when it is over. On any thread.
     std::function<void(bool begins)> on_reload = [](bool) {};
+    /// What happens to endpoints and the configuration is told there. Never null.
+    std::shared_ptr<telemetry::EventLog> events = std::make_shared<telemetry::EventLog>();
   };
 
   explicit Controller(Options options);
@@ -67,6 +70,7 @@ class Controller final : public ControlView, public ControlActions, public sourc
   std::shared_ptr<const api::DaemonConfig> daemon_config() const override;
   std::string ScrapeError(uint32_t endpoint_id) const override;
   std::shared_ptr<const DrainRows> drains() const override { return drains_.rows(); }
+  const telemetry::EventLog& events() const override { return *options_.events; }
   /// Seconds that drains took.
   const telemetry::Histogram& drain_seconds() const { return drains_.seconds(); }
   const scrape::Scraper& scraper() const { return *scraper_; }
@@ -78,6 +82,7 @@ class Controller final : public ControlView, public ControlActions, public sourc
   Result<std::vector<store::Operation>> Operations(int64_t limit) override;
   DrainAnswer Drain(DrainCommand command) override;
   DrainAnswer Undrain(UndrainCommand command) override;
+  WeightAnswer SetWeight(WeightCommand command) override;
   ReloadResult Reload(ReloadRequest request) override;
 
  private:
@@ -111,12 +116,15 @@ class Controller final : public ControlView, public ControlActions, public sourc
   void AnswerReloads();
   ReloadResult ResultOf(const PendingReload& reload) const;
   void Remember(const PendingReload& reload, const ReloadResult& result);
+  void NoteChange(const ChangeRequest& request, const ChangeResult& result);
 
   // controller_changes.cc
   /// False, with `findings`, when the daemon can't start with what is in the state file.
   bool OpenState(api::Diagnostics& findings);
-  /// Opens the leases beside the applied state.
-  Status OpenLeases(const std::string& path);
+  /// Opens what is kept of endpoints beside the applied state.
+  Status OpenEndpointStore(const std::string& path);
+  Status LoadEndpointStore();
+  void SetOwner(bool owner);
   /// Becomes the writer once the predecessor is gone.
   void TryToOwnState();
   ChangeResult MakeChange(ChangeRequest& request);
@@ -177,8 +185,9 @@ class Controller final : public ControlView, public ControlActions, public sourc
   // control thread's, but for the store.
   std::unique_ptr<AppliedState> applied_;
   std::string no_state_;
-  std::unique_ptr<store::LeaseStore> leases_;  // null when applied_ is
-  Drains drains_;                              // the control thread's, but for what it says
+  std::unique_ptr<store::EndpointStore> endpoint_store_;  // null when applied_ is
+  Drains drains_;  // the control thread's, but for what it says
+  EndpointWeights weights_;
   base::Time state_retry_at_{};
 
   mutable std::mutex status_mutex_;

@@ -36,8 +36,8 @@ bool Controller::OpenState(api::Diagnostics& findings) {
       options_.take_over ? AppliedState::Beside::kPredecessor : AppliedState::Beside::kNobody,
       findings);
   if (opened.ok()) {
-    drains_.SetOwner((*opened)->writable());
-    if (const Status leases = OpenLeases(*path); !leases.ok()) opened = leases;
+    SetOwner((*opened)->writable());
+    if (const Status kept = OpenEndpointStore(*path); !kept.ok()) opened = kept;
   }
   if (opened.ok()) {
     applied_ = *std::move(opened);
@@ -77,9 +77,9 @@ void Controller::TryToOwnState() {
   }
   if (applied_->writable()) {
     spdlog::info("the state file is this daemon's now");
-    drains_.SetOwner(true);
-    if (const Status read = drains_.Load(*leases_); !read.ok()) {
-      spdlog::error("the leases can't be read: {}", read.message());
+    SetOwner(true);
+    if (const Status read = LoadEndpointStore(); !read.ok()) {
+      spdlog::error("leases and weights can't be read: {}", read.message());
     }
   }
   if (*changed) OfferApplied();
@@ -163,11 +163,29 @@ ChangeResult Controller::MakeChange(ChangeRequest& request) {
     spdlog::info("applied generation {}: {} by {}{}", applied_->generation(), request.author.verb,
                  request.author.who,
                  request.author.reason.empty() ? "" : ", \"" + request.author.reason + "\"");
+    NoteChange(request, result);
     OfferApplied();
   }
   result.generation = runtime_.Get()->generation();
   result.in_force = !held_;
   return result;
+}
+
+void Controller::NoteChange(const ChangeRequest& request, const ChangeResult& result) {
+  constexpr size_t kShown = 5;
+  std::string text =
+      fmt::format("applied generation {}: {}", result.applied_generation, request.author.verb);
+  size_t changed = 0;
+  for (const store::ChangedObject& object : result.objects) {
+    if (object.before == object.after || ++changed > kShown) continue;
+    text += (changed == 1 ? " " : ", ") + object.key.ToString();
+  }
+  if (changed > kShown) text += fmt::format(" and {} more", changed - kShown);
+  options_.events->Add({telemetry::events::kChanged,
+                        {"configuration", {}, {}, {}},
+                        std::move(text),
+                        request.author.who,
+                        request.author.reason});
 }
 
 void Controller::OfferApplied() {

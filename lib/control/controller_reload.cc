@@ -117,7 +117,7 @@ void Controller::Remember(const PendingReload& reload, const ReloadResult& resul
   spdlog::info("reload by {}{}: {}", author.who,
                author.reason.empty() ? "" : ", \"" + author.reason + "\"",
                result.status.ok() ? ToText(result.now) : result.status.message());
-  if (!leases_ || !applied_->writable()) return;
+  if (!endpoint_store_ || !applied_->writable()) return;
   store::Operation operation;
   operation.at = options_.clock->WallNow();
   operation.who = author.who;
@@ -126,9 +126,9 @@ void Controller::Remember(const PendingReload& reload, const ReloadResult& resul
   operation.subject = "files of the configuration";
   operation.before = ToText(result.before);
   operation.after = result.status.ok() ? ToText(result.now) : "refused";
-  store::LeaseStore::Change change;
+  store::EndpointStore::Change change;
   change.operations.push_back(std::move(operation));
-  if (const Status kept = leases_->Commit(change); !kept.ok()) {
+  if (const Status kept = endpoint_store_->Commit(change); !kept.ok()) {
     spdlog::error("the history has no line of this reload: {}", kept.message());
   }
 }

@@ -192,6 +192,8 @@ std::unique_ptr<Built> RuntimeBuilder::Build(const Inputs& inputs, uint64_t gene
       runtime.read.inflight_correction = *own->inflight_correction;
       runtime.destination_list = static_cast<size_t>(*own->destination_list);
       runtime.response_tracking = *own->response_tracking;
+      runtime.outlier_detection = own->outlier_detection;
+      runtime.slow_start = own->slow_start;
     }
     runtime.pool = std::move(pool);
     runtimes.push_back(std::move(runtime));

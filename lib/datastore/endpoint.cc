@@ -39,17 +39,38 @@ std::string Endpoint::admission_note() const {
   return admission_note_;
 }
 
-void Endpoint::SetWeight(uint32_t permille, std::string note) {
-  {
-    const std::lock_guard lock(note_mutex_);
-    weight_note_ = std::move(note);
-  }
-  weight_.store(std::clamp<uint32_t>(permille, 1, kFullWeight), std::memory_order_relaxed);
+void Endpoint::SetWeight(WeightOf of, uint32_t permille, std::string note) {
+  const std::lock_guard lock(note_mutex_);
+  shares_[static_cast<size_t>(of)] = {std::clamp<uint32_t>(permille, 1, kFullWeight),
+                                      std::move(note)};
+  double weight = kFullWeight;
+  for (const Share& share : shares_) weight = weight * share.permille / kFullWeight;
+  weight_.store(std::max<uint32_t>(1, static_cast<uint32_t>(weight)), std::memory_order_relaxed);
+}
+
+uint32_t Endpoint::share(WeightOf of) const {
+  const std::lock_guard lock(note_mutex_);
+  return shares_[static_cast<size_t>(of)].permille;
 }
 
 std::string Endpoint::weight_note() const {
   const std::lock_guard lock(note_mutex_);
-  return weight_note_;
+  std::string out;
+  for (const Share& share : shares_) {
+    if (share.permille == kFullWeight || share.note.empty()) continue;
+    out += (out.empty() ? "" : "; ") + share.note;
+  }
+  return out;
+}
+
+std::string Endpoint::ejection_note() const {
+  const Ejection state = ejection();
+  const char* const fault = ejected_for_.load(std::memory_order_relaxed);
+  if (state == Ejection::kNone || fault == nullptr) return {};
+  return (state == Ejection::kEjected    ? std::string("ejected")
+          : state == Ejection::kTrialDue ? std::string("half open, the next request tries it")
+                                         : std::string("half open, a request tries it")) +
+         ": the gateway reports that " + fault;
 }
 
 Commitment Endpoint::commitment() const {
@@ -65,10 +86,17 @@ Reservation::Reservation(std::shared_ptr<Endpoint> endpoint) : endpoint_(std::mo
   endpoint_->picks_.fetch_add(1, std::memory_order_relaxed);
 }
 
-Reservation Reservation::Try(const std::shared_ptr<Endpoint>& endpoint) {
+Reservation Reservation::Try(const std::shared_ptr<Endpoint>& endpoint, bool ejected_too) {
   Reservation out;
   endpoint->in_flight_.fetch_add(1, std::memory_order_seq_cst);
   if (endpoint->admission_.load(std::memory_order_seq_cst) == Admission::kClosed) {
+    endpoint->in_flight_.fetch_sub(1, std::memory_order_seq_cst);
+    return out;
+  }
+  Ejection due = Ejection::kTrialDue;
+  const bool takes_trial = !ejected_too && endpoint->ejection() != Ejection::kNone;
+  if (takes_trial && !endpoint->ejection_.compare_exchange_strong(due, Ejection::kTrialRuns,
+                                                                  std::memory_order_relaxed)) {
     endpoint->in_flight_.fetch_sub(1, std::memory_order_seq_cst);
     return out;
   }

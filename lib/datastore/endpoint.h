@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -37,6 +38,17 @@ enum class Admission : uint8_t {
   kPinned,  // soft drain: only requests that go on with what the endpoint has cached for them
   kClosed,  // hard drain
 };
+
+/// Do requests fail there, so that it gets none? See extproc::OutlierDetector.
+enum class Ejection : uint8_t {
+  kNone,
+  kEjected,    // none, unless nothing else is left
+  kTrialDue,   // the next request that is picked for it tries it
+  kTrialRuns,  // that one is under way; else as kEjected
+};
+
+/// Who lowers an endpoint's share of requests. Shares multiply.
+enum class WeightOf : uint8_t { kOperator, kUndrain, kSlowStart };
 
 /// What we owe an endpoint; see Endpoint::commitment().
 struct Commitment {
@@ -100,15 +112,22 @@ class Endpoint {
   /// in as `arrivals` tells.
   Commitment commitment() const;
 
-  /// Share of the requests that it would get otherwise, in permille, 1 to kFullWeight.
+  /// Share of the requests that it would get otherwise, in permille, 1 to kFullWeight: the product
+  /// of what each of WeightOf has set.
   static constexpr uint32_t kFullWeight = 1000;
   uint32_t weight() const { return weight_.load(std::memory_order_relaxed); }
-  void SetWeight(uint32_t permille, std::string note);
+  /// `note`: for people, why. Written by one thread.
+  void SetWeight(WeightOf of, uint32_t permille, std::string note);
+  /// What one of them has set.
+  uint32_t share(WeightOf of) const;
+  /// Why weight() is less than kFullWeight: the notes, "; " between them.
   std::string weight_note() const;
 
   // --- reachability ---
   bool reachable() const {
-    return failures_.load(std::memory_order_relaxed) < kFailuresToUnreachable && !shunned();
+    const Ejection state = ejection();
+    return failures_.load(std::memory_order_relaxed) < kFailuresToUnreachable &&
+           state != Ejection::kEjected && state != Ejection::kTrialRuns;
   }
   /// Scrapes that failed in a row.
   int failures() const { return failures_.load(std::memory_order_relaxed); }
@@ -118,13 +137,21 @@ class Endpoint {
   bool RecordSuccess() {
     return failures_.exchange(0, std::memory_order_relaxed) >= kFailuresToUnreachable;
   }
-  /// Requests fail there, whatever its scrapes say: unreachable until EndShun. `fault`: constant
-  /// text that goes on "the gateway reports that".
-  void Shun(const char* fault) { shunned_for_.store(fault, std::memory_order_relaxed); }
-  void EndShun() { shunned_for_.store(nullptr, std::memory_order_relaxed); }
-  bool shunned() const { return shunned_for() != nullptr; }
-  /// Null: not shunned.
-  const char* shunned_for() const { return shunned_for_.load(std::memory_order_relaxed); }
+
+  // --- ejection: whatever its scrapes say. Written by one thread at a time, but for the step from
+  // kTrialDue to kTrialRuns, which Reservation::Try takes ---
+  Ejection ejection() const { return ejection_.load(std::memory_order_relaxed); }
+  /// `fault`: constant text that goes on "the gateway reports that".
+  void Eject(const char* fault) {
+    ejected_for_.store(fault, std::memory_order_relaxed);
+    ejection_.store(Ejection::kEjected, std::memory_order_relaxed);
+    ejections_.fetch_add(1, std::memory_order_relaxed);
+  }
+  void OfferTrial() { ejection_.store(Ejection::kTrialDue, std::memory_order_relaxed); }
+  void Readmit() { ejection_.store(Ejection::kNone, std::memory_order_relaxed); }
+  uint64_t ejections() const { return ejections_.load(std::memory_order_relaxed); }
+  /// "ejected: ..." or "half open: ...", for people; empty when it is neither.
+  std::string ejection_note() const;
 
  private:
   friend class Reservation;
@@ -138,10 +165,16 @@ class Endpoint {
   std::atomic<int> failures_{0};
   std::atomic<uint32_t> weight_{kFullWeight};
   std::atomic<Admission> admission_{Admission::kOpen};
-  std::atomic<const char*> shunned_for_{nullptr};
+  std::atomic<Ejection> ejection_{Ejection::kNone};
+  std::atomic<const char*> ejected_for_{nullptr};
+  std::atomic<uint64_t> ejections_{0};
   mutable std::mutex note_mutex_;
   std::string admission_note_;  // guarded by note_mutex_
-  std::string weight_note_;     // guarded by note_mutex_
+  struct Share {
+    uint32_t permille = kFullWeight;
+    std::string note;
+  };
+  std::array<Share, 3> shares_;  // guarded by note_mutex_; by WeightOf
 };
 
 /// One request in flight on an endpoint, and the endpoints that the gateway may send it to instead;
@@ -152,8 +185,9 @@ class Reservation {
   Reservation() = default;
   /// Counts, whatever the endpoint's admission.
   explicit Reservation(std::shared_ptr<Endpoint> endpoint);
-  /// Counts unless the endpoint is closed: then inactive. See Endpoint::commitment().
-  static Reservation Try(const std::shared_ptr<Endpoint>& endpoint);
+  /// Counts unless the endpoint is closed (see Endpoint::commitment()), or ejected and no trial is
+  /// due: then inactive. `ejected_too`: nothing better was left, so ejected is no reason.
+  static Reservation Try(const std::shared_ptr<Endpoint>& endpoint, bool ejected_too = false);
   Reservation(Reservation&&) noexcept = default;
   Reservation& operator=(Reservation&& other) noexcept {
     if (this == &other) return *this;

@@ -20,6 +20,7 @@ namespace inference::extproc {
 enum class Timer : uint8_t {
   kNone,
   kIdle,   // the peer owes us the next piece of a request
+  kPick,   // a worker reads its body
   kDrain,  // we are done; the peer should end the stream
 };
 

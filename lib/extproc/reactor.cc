@@ -25,7 +25,7 @@ Reactor::Reactor(ReactorShared& shared, uint32_t index, uint64_t seed)
     : shared_(shared),
       index_(index),
       ring_(shared.ring_size),
-      context_(shared.session, shared.clock, shared.budget, shared.in_flight, shared.upstreams,
+      context_(shared.session, shared.clock, shared.budget, shared.in_flight, shared.outliers,
                shared.observed_sink, shard_, ring_, seed, index),
       runtime_(shared.runtime),
       read_buffer_(new char[kReadSize]) {}
@@ -148,7 +148,7 @@ void Reactor::RunTasks() {
 
 void Reactor::RunTimers() {
   const base::Time now = context_.now;
-  for (TimerList* list : {&idle_, &drain_}) {
+  for (TimerList* list : {&idle_, &pick_, &drain_}) {
     while (list->front() != nullptr && list->front()->deadline <= now) {
       Stream& stream = *list->front();
       list->Stop(stream);
@@ -169,7 +169,7 @@ void Reactor::RunTimers() {
   if (now >= next_expiry_) {
     next_expiry_ = now + kExpireEvery;
     if (shared_.in_flight.size() > 0) shared_.in_flight.Expire(now, index_, shared_.reactors);
-    if (shared_.upstreams.size() > 0) shared_.upstreams.Readmit(now);
+    if (shared_.outliers.size() > 0) shared_.outliers.Readmit(now);
   }
   if (now >= next_sweep_) Sweep();
 }
@@ -238,8 +238,17 @@ void Reactor::StreamClosed(Stream& stream) {
 }
 
 TimerList* Reactor::ListOf(Timer timer) {
-  if (timer == Timer::kIdle) return &idle_;
-  return timer == Timer::kDrain ? &drain_ : nullptr;
+  switch (timer) {
+    case Timer::kNone:
+      return nullptr;
+    case Timer::kIdle:
+      return &idle_;
+    case Timer::kPick:
+      return &pick_;
+    case Timer::kDrain:
+      return &drain_;
+  }
+  return nullptr;
 }
 
 void Reactor::UpdateTimer(Stream& stream, bool activity) {
@@ -301,10 +310,10 @@ void Reactor::SetCallDeadline(Stream& stream, base::Time when) {
 int Reactor::WaitMillis() const {
   base::Time first = next_sweep_;
   if (connections_.empty()) first = context_.now + std::chrono::seconds(10);
-  if (shared_.in_flight.size() + shared_.upstreams.size() > 0) {
+  if (shared_.in_flight.size() + shared_.outliers.size() > 0) {
     first = std::min(first, next_expiry_);
   }
-  for (const TimerList* list : {&idle_, &drain_}) {
+  for (const TimerList* list : {&idle_, &pick_, &drain_}) {
     if (list->front() != nullptr) first = std::min(first, list->front()->deadline);
   }
   if (!call_deadlines_.empty()) first = std::min(first, call_deadlines_.begin()->first);

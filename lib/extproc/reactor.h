@@ -33,9 +33,10 @@ struct ReactorShared {
   const RuntimeHolder& runtime;
   SessionOptions session;
   size_t ring_size = 0;
+  base::Duration pick_timeout{};  // to read a large body
   BodyBudget& budget;
   InFlightTable& in_flight;
-  UpstreamHealth& upstreams;
+  OutlierDetector& outliers;
   ObservedSink& observed_sink;
   ParsePool& parsers;
   Dispatcher& dispatcher;
@@ -118,7 +119,7 @@ class Reactor final : private flowcontrol::Waiter {
   net::FileDescriptor epoll_, wake_;
   std::unordered_map<int, std::unique_ptr<Connection>> connections_;
   std::vector<Connection*> dirty_, flushing_;
-  TimerList idle_{kIdleTimeout}, drain_{kDrainTimeout};
+  TimerList idle_{kIdleTimeout}, pick_{shared_.pick_timeout}, drain_{kDrainTimeout};
   std::set<std::pair<base::Time, Stream*>> call_deadlines_;
   struct Parsing {
     std::unique_ptr<ParseJob> job;

@@ -157,7 +157,7 @@ bool Session::ParseElsewhere(bool cut) {
   job->content_type = facts.content_type;
   job->cut = cut;
   out_.Parse(std::move(job));
-  out_.Arm(Timer::kIdle);
+  out_.Arm(Timer::kPick);
   state_ = State::kParse;
   return true;
 }

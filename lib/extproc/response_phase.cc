@@ -84,7 +84,7 @@ void Session::TakeObserved(wire::Message& message) {
     const picker::PoolRuntime* pool = nullptr;
     if (pending_ && !pending_->pool.empty()) pool = runtime.Find(pending_->pool);
     if (pool == nullptr && !message.route_name.empty())
-      pool = runtime.FindByRoute(message.route_name);
+      pool = runtime.FindRoute(message.route_name).pool;
     if (pool == nullptr && runtime.pools().size() == 1) pool = &runtime.pools().front();
     if (pool != nullptr) {
       pool_ = pool->pool;
@@ -115,9 +115,18 @@ void Session::NoteUpstream(const wire::Message& message) {
   }
   const std::shared_ptr<datastore::Endpoint>& endpoint =
       served != nullptr ? *served : reservation_.endpoint();
-  if (report.answered) context_.upstreams.NoteResponse(*endpoint, picked_);
+  const bool bad = (report.answered && http_status_ >= 500) || report.fault != nullptr;
+  if (!bad) {
+    if (report.answered) context_.outliers.NoteAnswer(*endpoint, picked_);
+    return;
+  }
+  static const api::OutlierDetectionConfig kDefault;
+  const picker::PoolRuntime* pool = context_.runtime->Find(pool_->key());
+  const api::OutlierDetectionConfig& limits = pool == nullptr ? kDefault : pool->outlier_detection;
   if (report.fault != nullptr) {
-    context_.upstreams.NoteFailure(endpoint, report.fault, picked_, context_.now);
+    context_.outliers.NoteNoAnswer(endpoint, report.fault, limits, picked_, context_.now);
+  } else {
+    context_.outliers.NoteServerError(endpoint, limits, *pool_, picked_, context_.now);
   }
 }
 

@@ -37,10 +37,13 @@ class Server final : public picker::DecisionSource, private ObservedSink {
     int workers = 0;                          // reactors; 0: one per core
     size_t max_body_bytes = size_t{64} << 20;
     int64_t body_budget = int64_t{2} << 30;  // bytes of bodies that the process may hold
-    size_t decision_ring = 4096;             // remembered decisions per reactor
+    base::Duration pick_timeout = std::chrono::seconds(5);  // to read a large body; then 503
+    size_t decision_ring = 4096;                            // remembered decisions per reactor
     bool trust_priority_headers = true;
     bool endpoint_header = false;
     uint64_t seed = 0;  // of all random choices; 0: a random one
+    /// Told of ejections. Never null.
+    std::shared_ptr<telemetry::EventLog> events = std::make_shared<telemetry::EventLog>();
   };
 
   /// `runtime` and `clock` must outlive the server.
@@ -107,7 +110,7 @@ class Server final : public picker::DecisionSource, private ObservedSink {
   const Options options_;
   BodyBudget budget_;
   InFlightTable in_flight_;
-  UpstreamHealth upstreams_;
+  OutlierDetector outliers_{*options_.events};
   ParsePool parsers_;
   Dispatcher dispatcher_;
   ReactorShared shared_;

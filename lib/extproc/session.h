@@ -14,8 +14,8 @@
 #include "extproc/decision_ring.h"
 #include "extproc/in_flight.h"
 #include "extproc/outbox.h"
+#include "extproc/outlier_detector.h"
 #include "extproc/parse_job.h"
-#include "extproc/upstream_health.h"
 #include "extproc/wire.h"
 #include "picker/pick.h"
 #include "picker/runtime.h"
@@ -60,13 +60,13 @@ struct PendingRequest {
 /// What all sessions of one reactor share. One thread, but for what says otherwise.
 struct SessionContext {
   SessionContext(const SessionOptions& options, const base::Clock& clock, BodyBudget& budget,
-                 InFlightTable& in_flight, UpstreamHealth& upstreams, ObservedSink& observed_sink,
+                 InFlightTable& in_flight, OutlierDetector& outliers, ObservedSink& observed_sink,
                  telemetry::Shard& shard, DecisionRing& ring, uint64_t seed, uint32_t reactor)
       : options(options),
         clock(clock),
         bodies(budget, shard.held_bytes),
         in_flight(in_flight),
-        upstreams(upstreams),
+        outliers(outliers),
         observed_sink(observed_sink),
         shard(shard),
         ring(ring),
@@ -77,7 +77,7 @@ struct SessionContext {
   const base::Clock& clock;  // only to measure how long a decision takes, and for wall time
   BodyAccount bodies;
   InFlightTable& in_flight;     // shared by all reactors, thread-safe
-  UpstreamHealth& upstreams;    // the same
+  OutlierDetector& outliers;    // the same
   ObservedSink& observed_sink;  // thread-safe
   telemetry::Shard& shard;
   DecisionRing& ring;

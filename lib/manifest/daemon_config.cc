@@ -107,24 +107,47 @@ void ReadNestedAddress(MapReader& document, std::string_view name, AddressUse us
   map.Done();
 }
 
-void ReadFilePath(MapReader& map, std::string_view name, api::Field<std::string>& target) {
-  if (const Node* node = map.Find(name)) {
-    Assign(*node, ReadString(*node, map.Path(name), 1, kMaxPath, map.out()), target);
+// The socket's own address may be left out when only who may use it is said.
+void ReadAdmin(const Node& node, api::AdminConfig& admin, api::Diagnostics& out) {
+  MapReader map(node, "admin", out);
+  if (!map.ok()) return;
+  if (const Node* f = map.Find("address")) {
+    ReadAddress(*f, map.Path("address"), AddressUse::kUnixOnly, admin.address, out);
   }
-}
-
-void ReadInto(MapReader& map, std::string_view name, int64_t min, int64_t max,
-              api::Field<int>& target) {
-  const Node* node = map.Find(name);
-  if (!node) return;
-  const std::optional<int64_t> value = ReadInt(*node, map.Path(name), min, max, map.out());
-  if (value) target = api::Field<int>(static_cast<int>(*value), node->at);
-}
-
-void ReadInto(MapReader& map, std::string_view name, api::Field<bool>& target) {
-  if (const Node* node = map.Find(name)) {
-    Assign(*node, ReadBool(*node, map.Path(name), map.out()), target);
+  if (const Node* f = map.Find("mode")) {
+    const std::optional<std::string> text = ReadString(*f, map.Path("mode"), out);
+    if (text && !(text->size() == 4 && text->starts_with("06") &&
+                  text->find_first_not_of("0246", 2) == std::string::npos)) {
+      Report(out, codes::kBadValue, f->at,
+             fmt::format("admin.mode '{}' is no mode of a socket", base::Printable(*text, 40)),
+             "write \"0660\" (owner and group), \"0666\" (everyone, see operators) or \"0600\"");
+    } else if (text) {
+      admin.mode = api::Field<int>(std::stoi(*text, nullptr, 8), f->at);
+    }
   }
+  constexpr size_t kMaxName = 256;
+  const auto name = [&](const Node& f, const std::string& path) {
+    return ReadString(f, path, 1, kMaxName, out);
+  };
+  if (const Node* f = map.Find("group")) Assign(*f, name(*f, map.Path("group")), admin.group);
+  if (const Node* f = map.Find("operators")) {
+    MapReader operators(*f, map.Path("operators"), out);
+    if (!operators.ok()) return;
+    const auto read = [&](std::string_view field, std::vector<api::Field<std::string>>& into) {
+      const Node* list = operators.Find(field);
+      const auto* items = list ? ReadList(*list, operators.Path(field), 0, 1024, out) : nullptr;
+      for (size_t i = 0; items && i < items->size(); ++i) {
+        const Node& item = (*items)[i];
+        auto text = name(item, fmt::format("{}[{}]", operators.Path(field), i));
+        if (text) into.emplace_back(*std::move(text), item.at);
+      }
+    };
+    admin.operators = api::AdminOperators();
+    read("users", admin.operators->users);
+    read("groups", admin.operators->groups);
+    operators.Done();
+  }
+  map.Done();
 }
 
 bool CheckPoolKey(std::string_view key, const api::Origin& at, const std::string& path,
@@ -142,57 +165,13 @@ bool CheckPoolKey(std::string_view key, const api::Origin& at, const std::string
   return false;
 }
 
-void ReadParking(const Node& node, const std::string& path, api::ParkingConfig& parking,
-                 api::Diagnostics& out) {
-  MapReader map(node, path, out);
-  if (!map.ok()) return;
-  ReadInto(map, "maxRequests", 0, 1'000'000, parking.max_requests);
-  if (const Node* f = map.Find("maxBytes")) {
-    Assign(*f, ReadQuantity(*f, map.Path("maxBytes"), 0, kMaxBytes, out), parking.max_bytes);
-  }
-  if (const Node* f = map.Find("maxWait")) {
-    Assign(*f,
-           ReadDuration(*f, map.Path("maxWait"), std::chrono::milliseconds(1),
-                        std::chrono::hours(1), out),
-           parking.max_wait);
-  }
-  map.Done();
-}
-
-api::PoolConfig ReadPool(const Node& node, const std::string& path, const api::ScrapeConfig& scrape,
-                         api::Diagnostics& out) {
-  api::PoolConfig pool;
-  pool.origin = node.at;
-  MapReader map(node, path, out);
-  if (!map.ok()) return pool;
-  ReadFilePath(map, "pickerConfig", pool.picker_config);
-  if (const Node* tracking = map.Find("responseTracking")) {
-    const auto text =
-        ReadEnum(*tracking, map.Path("responseTracking"), {"auto", "full", "none"}, out);
-    const api::ResponseTracking value = text == "full"   ? api::ResponseTracking::kFull
-                                        : text == "none" ? api::ResponseTracking::kNone
-                                                         : api::ResponseTracking::kAuto;
-    pool.response_tracking = api::Field<api::ResponseTracking>(value, tracking->at);
-  }
-  ReadInto(map, "destinationList", 1, 16, pool.destination_list);
-  ReadInto(map, "inflightCorrection", pool.inflight_correction);
-  if (const Node* parking = map.Find("parking")) {
-    ReadParking(*parking, map.Path("parking"), pool.parking, out);
-  }
-  if (const Node* own = map.Find("scrape")) {
-    pool.scrape = scrape;  // what the pool leaves out is the daemon's
-    ReadScrape(*own, map.Path("scrape"), *pool.scrape, out);
-  }
-  map.Done();
-  return pool;
-}
-
 void ReadPools(const Node& node, api::DaemonConfig& config, api::Diagnostics& out) {
   MapReader map(node, "pools", out);
   for (const NodeMember& member : node.members) {
     if (!CheckPoolKey(member.key, member.key_at, "pools", out)) continue;
     if (member.value.kind == Node::Kind::kNull) continue;
-    config.pools[member.key] = ReadPool(member.value, "pools." + member.key, config.scrape, out);
+    config.pools[member.key] =
+        ReadPoolConfig(member.value, "pools." + member.key, config.scrape, out);
   }
 }
 
@@ -217,9 +196,7 @@ void ReadLimits(const Node& node, api::DaemonConfig::Limits& limits, api::Diagno
   if (const Node* f = map.Find("bodyBudget")) {
     Assign(*f, ReadQuantity(*f, map.Path("bodyBudget"), 1024, kMaxBytes, out), limits.body_budget);
   }
-  if (const Node* f = map.Find("pickTimeout")) {
-    Assign(*f, ReadDuration(*f, map.Path("pickTimeout"), 1ms, 10min, out), limits.pick_timeout);
-  }
+  ReadInto(map, "pickTimeout", 1ms, 10min, limits.pick_timeout);
   if (*limits.body_budget < *limits.max_body_bytes) {
     Report(out, codes::kBadValue,
            limits.body_budget.is_set() ? limits.body_budget.origin : limits.max_body_bytes.origin,
@@ -259,10 +236,10 @@ api::DaemonConfig ReadDaemon(const Node& document, api::Diagnostics& out) {
   if (const Node* f = map.Find("listeners")) ReadListeners(*f, config, out);
   ReadNestedAddress(map, "health", AddressUse::kAny, config.health_address);
   ReadNestedAddress(map, "http", AddressUse::kTcpOnly, config.http_address);
-  ReadNestedAddress(map, "admin", AddressUse::kUnixOnly, config.admin_address);
+  if (const Node* f = map.Find("admin")) ReadAdmin(*f, config.admin, out);
   if (const Node* f = map.Find("manifests")) ReadManifestPaths(*f, config, out);
-  ReadFilePath(map, "stateFile", config.state_file);
-  ReadFilePath(map, "pickerConfig", config.picker_config);
+  ReadInto(map, "stateFile", config.state_file);
+  ReadInto(map, "pickerConfig", config.picker_config);
   if (const Node* f = map.Find("scrape")) ReadScrape(*f, "scrape", config.scrape, out);
   if (const Node* f = map.Find("pools")) ReadPools(*f, config, out);
   if (const Node* f = map.Find("routes")) ReadRoutes(*f, config, out);
@@ -272,15 +249,41 @@ api::DaemonConfig ReadDaemon(const Node& document, api::Diagnostics& out) {
   ReadInto(map, "workers", 0, 1024, config.workers);
   ReadInto(map, "decisionRing", 0, 1 << 20, config.decision_ring);
   ReadLog(map, config);
-  if (const Node* f = map.Find("drainTimeout")) {
-    Assign(*f, ReadDuration(*f, "drainTimeout", 0s, 24h, out), config.drain_timeout);
-  }
+  ReadInto(map, "drainTimeout", 0s, 24h, config.drain_timeout);
   ReadInto(map, "endpointHeader", config.endpoint_header);
   map.Done();
   return config;
 }
 
 }  // namespace
+
+void ReadInto(MapReader& map, std::string_view name, int64_t min, int64_t max,
+              api::Field<int>& target) {
+  const Node* node = map.Find(name);
+  if (!node) return;
+  const std::optional<int64_t> value = ReadInt(*node, map.Path(name), min, max, map.out());
+  if (value) target = api::Field<int>(static_cast<int>(*value), node->at);
+}
+
+void ReadInto(MapReader& map, std::string_view name, std::chrono::nanoseconds min,
+              std::chrono::nanoseconds max, api::Field<std::chrono::nanoseconds>& target) {
+  if (const Node* node = map.Find(name)) {
+    Assign(*node, ReadDuration(*node, map.Path(name), min, max, map.out()), target);
+  }
+}
+
+void ReadInto(MapReader& map, std::string_view name, api::Field<bool>& target) {
+  if (const Node* node = map.Find(name)) {
+    Assign(*node, ReadBool(*node, map.Path(name), map.out()), target);
+  }
+}
+
+void ReadInto(MapReader& map, std::string_view name, api::Field<std::string>& target) {
+  constexpr size_t kMaxPath = 4096;
+  if (const Node* node = map.Find(name)) {
+    Assign(*node, ReadString(*node, map.Path(name), 1, kMaxPath, map.out()), target);
+  }
+}
 
 std::optional<api::DaemonConfig> ReadDaemonConfig(const std::string& path, std::string_view text,
                                                   api::Diagnostics& diagnostics,

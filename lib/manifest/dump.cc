@@ -60,6 +60,10 @@ class Dumper {
                      base::Printable(field.origin.ToString(), 4096)));
   }
 
+  void AddItem(const api::Field<std::string>& item) {
+    Line(fmt::format("- {}  # {}", Text(*item), base::Printable(item.origin.ToString(), 4096)));
+  }
+
   /// A string whose empty value means that it is not set.
   void AddOptional(std::string_view name, const api::Field<std::string>& field) {
     if (!field->empty()) Add(name, field);
@@ -111,6 +115,28 @@ void DumpScrape(const api::ScrapeConfig& scrape, Dumper& out) {
   out.Close();
 }
 
+void DumpAdmin(const api::AdminConfig& admin, Dumper& out) {
+  out.Open("admin:");
+  if (admin.address->empty()) {
+    out.Line("# address: a Unix socket in the run directory  # default");
+  } else {
+    out.Add("address", admin.address);
+  }
+  out.Add("mode", api::Field<std::string>(fmt::format("{:04o}", *admin.mode), admin.mode.origin));
+  out.AddOptional("group", admin.group);
+  if (admin.operators) {
+    out.Open("operators:");
+    for (const auto& [name, list] : {std::pair{"users:", &admin.operators->users},
+                                     std::pair{"groups:", &admin.operators->groups}}) {
+      out.Open(list->empty() ? std::string(name) + " []" : name);
+      for (const api::Field<std::string>& item : *list) out.AddItem(item);
+      out.Close();
+    }
+    out.Close();
+  }
+  out.Close();
+}
+
 void DumpPools(const api::DaemonConfig& config, Dumper& out) {
   if (config.pools.empty()) return;
   out.Open("pools:");
@@ -124,6 +150,18 @@ void DumpPools(const api::DaemonConfig& config, Dumper& out) {
     out.Add("maxRequests", pool.parking.max_requests);
     out.Add("maxBytes", pool.parking.max_bytes);
     out.Add("maxWait", pool.parking.max_wait);
+    out.Close();
+    const api::OutlierDetectionConfig& outlier = pool.outlier_detection;
+    out.Open("outlierDetection:");
+    out.Add("consecutive5xx", outlier.consecutive_5xx);
+    out.Add("consecutiveConnectionFailures", outlier.consecutive_connection_failures);
+    out.Add("baseEjectionTime", outlier.base_ejection_time);
+    out.Add("maxEjectionTime", outlier.max_ejection_time);
+    out.Add("maxEjectionPercent", outlier.max_ejection_percent);
+    out.Close();
+    out.Open("slowStart:");
+    out.Add("window", pool.slow_start.window);
+    out.Add("minWeightPercent", pool.slow_start.min_weight_percent);
     out.Close();
     if (pool.scrape) DumpScrape(*pool.scrape, out);
     out.Close();
@@ -153,10 +191,7 @@ void DumpAddress(std::string_view name, const api::Field<std::string>& address, 
 void DumpPaths(const api::DaemonConfig& config, Dumper& out) {
   if (!config.manifests.empty()) {
     out.Open("manifests:");
-    for (const api::Field<std::string>& path : config.manifests) {
-      out.Line(
-          fmt::format("- {}  # {}", Quoted(*path), base::Printable(path.origin.ToString(), 4096)));
-    }
+    for (const api::Field<std::string>& path : config.manifests) out.AddItem(path);
     out.Close();
   }
   if (config.state_file->empty()) {
@@ -180,11 +215,7 @@ std::string DumpDaemonConfig(const api::DaemonConfig& config) {
   DumpListeners(config, out);
   DumpAddress("health", config.health_address, out);
   DumpAddress("http", config.http_address, out);
-  if (config.admin_address->empty()) {
-    out.Line("# admin: a Unix socket in the run directory  # default");
-  } else {
-    DumpAddress("admin", config.admin_address, out);
-  }
+  DumpAdmin(config.admin, out);
   DumpPaths(config, out);
   DumpPools(config, out);
   if (!config.routes.empty()) {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <chrono>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -54,6 +56,19 @@ template <typename T>
 void Assign(const Node& node, std::optional<T> value, api::Field<T>& target) {
   if (value) target = api::Field<T>(std::move(*value), node.at);
 }
+
+/// The field of that name, when it is there and good.
+void ReadInto(MapReader& map, std::string_view name, int64_t min, int64_t max,
+              api::Field<int>& target);
+void ReadInto(MapReader& map, std::string_view name, std::chrono::nanoseconds min,
+              std::chrono::nanoseconds max, api::Field<std::chrono::nanoseconds>& target);
+void ReadInto(MapReader& map, std::string_view name, api::Field<bool>& target);
+/// A path of a file.
+void ReadInto(MapReader& map, std::string_view name, api::Field<std::string>& target);
+
+/// One entry of `pools:` in a DaemonConfig. `scrape`: the daemon's.
+api::PoolConfig ReadPoolConfig(const Node& node, const std::string& path,
+                               const api::ScrapeConfig& scrape, api::Diagnostics& out);
 
 inline constexpr std::string_view kPoolApiVersion = "inference.networking.k8s.io/v1";
 inline constexpr std::string_view kOurApiVersion = "inferenced.dev/v1alpha1";

@@ -127,7 +127,8 @@ Status MayReplace(const std::string& text, const std::string& path, InUse in_use
 
 // Made under another name and renamed: at no moment can anyone connect who may not, and at no
 // moment does nobody listen.
-Result<FileDescriptor> OpenUnix(const std::string& text, const std::string& path, InUse in_use) {
+Result<FileDescriptor> OpenUnix(const std::string& text, const std::string& path, InUse in_use,
+                                const SocketAccess& access) {
   const std::string draft = path + "." + std::to_string(getpid());
   sockaddr_un name{};
   if (!FillName(draft, name)) {
@@ -143,8 +144,14 @@ Result<FileDescriptor> OpenUnix(const std::string& text, const std::string& path
     const int error = errno;
     return CannotListen(text, error == ENOENT ? "the folder cannot be made" : "bind", error);
   }
-  const bool ready = chmod(draft.c_str(), Listener::kSocketMode) == 0 &&
-                     listen(fd.get(), kBacklog) == 0 && rename(draft.c_str(), path.c_str()) == 0;
+  const auto keep = static_cast<uid_t>(-1);
+  if (access.group && chown(draft.c_str(), keep, *access.group) != 0) {
+    Status status = CannotListen(text, "give it to group " + std::to_string(*access.group));
+    unlink(draft.c_str());
+    return status;
+  }
+  const bool ready = chmod(draft.c_str(), access.mode) == 0 && listen(fd.get(), kBacklog) == 0 &&
+                     rename(draft.c_str(), path.c_str()) == 0;
   if (!ready) {
     Status status = CannotListen(text, "set up the socket");
     unlink(draft.c_str());
@@ -155,13 +162,13 @@ Result<FileDescriptor> OpenUnix(const std::string& text, const std::string& path
 
 }  // namespace
 
-Result<Listener> Listener::Open(const std::string& text, InUse in_use) {
+Result<Listener> Listener::Open(const std::string& text, InUse in_use, const SocketAccess& access) {
   const Result<Address> address = ParseAddress(text);
   if (!address.ok()) return address.status();
   Listener listener;
   listener.unix_ = address->is_unix();
-  auto fd =
-      listener.unix_ ? OpenUnix(text, address->path, in_use) : OpenTcp(text, *address, in_use);
+  auto fd = listener.unix_ ? OpenUnix(text, address->path, in_use, access)
+                           : OpenTcp(text, *address, in_use);
   if (!fd.ok()) return fd.status();
   listener.fd_ = *std::move(fd);
   if (!listener.unix_) {

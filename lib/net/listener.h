@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "inference/result.h"
@@ -15,16 +16,21 @@ enum class InUse {
   kTakeOver,  // listen beside it (TCP), or in its place (Unix): it is about to stop
 };
 
+/// Who may connect to a Unix socket.
+struct SocketAccess {
+  unsigned mode = 0660;
+  std::optional<uint32_t> group;  // that the file belongs to; none: the process's
+};
+
 /// A listening, non-blocking socket.
 class Listener {
  public:
-  static constexpr unsigned kSocketMode = 0660;
-
   /// Opens `address`. A TCP socket is bound with SO_REUSEPORT, or nobody could ever take it over.
-  /// A Unix socket gets kSocketMode before anyone can connect, a missing parent folder is made
+  /// A Unix socket gets its `access` before anyone can connect, a missing parent folder is made
   /// (0750), and a file that a dead process left is replaced; one that is no socket never is.
   /// Errors name the address and say what to do.
-  static Result<Listener> Open(const std::string& address, InUse in_use);
+  static Result<Listener> Open(const std::string& address, InUse in_use,
+                               const SocketAccess& access = {});
   /// Takes a socket that already listens, as socket activation passes it, and makes it
   /// non-blocking. Its file, when it is a Unix socket, stays when the listener goes.
   static Result<Listener> Adopt(int fd);

@@ -9,6 +9,23 @@
 namespace inference::picker {
 namespace {
 
+// There is nothing to choose; a route's rule that leads to the pool counts the request all the
+// same.
+void CountOnlyPool(const Runtime& runtime, std::string_view name, bool dry_run,
+                   PickResult& result) {
+  if (runtime.route_rules().empty()) return;
+  const RouteRule* rule = runtime.FindRoute(name).rule;
+  if (rule == nullptr) return;
+  for (size_t i = 0; i < rule->pools.targets().size(); ++i) {
+    const WeightedTarget& target = rule->pools.targets()[i];
+    if (target.name != result.pool->pool->key()) continue;
+    result.route_rule = rule;
+    result.route_target = i;
+    if (!dry_run) target.share->Add();
+    return;
+  }
+}
+
 // The pool that the gateway names, else the route's, else the only one.
 void ResolvePool(const Runtime& runtime, const PickRequest& request, base::Rng& rng, bool dry_run,
                  PickResult& result) {
@@ -23,23 +40,23 @@ void ResolvePool(const Runtime& runtime, const PickRequest& request, base::Rng& 
   }
   if (runtime.pools().size() == 1) {
     result.pool = &runtime.pools().front();
+    CountOnlyPool(runtime, request.route, dry_run, result);
     return;
   }
-  result.pool = runtime.FindByRoute(request.route);
-  if (result.pool != nullptr) return;
-  const RouteRule* rule = runtime.FindRule(request.route);
-  if (rule == nullptr) {
-    result.refusal = Refusal::kAmbiguousPool;
+  const Runtime::Route route = runtime.FindRoute(request.route);
+  if (route.rule == nullptr) {
+    result.pool = route.pool;
+    if (route.pool == nullptr) result.refusal = Refusal::kAmbiguousPool;
     return;
   }
-  result.route_target = rule->pools.Draw(rng);
-  const WeightedTarget& drawn = rule->pools.targets()[result.route_target];
-  result.pool = runtime.Find(drawn.name);
+  result.route_target = route.pool != nullptr ? 0 : route.rule->pools.Draw(rng);
+  const WeightedTarget& drawn = route.rule->pools.targets()[result.route_target];
+  result.pool = route.pool != nullptr ? route.pool : runtime.Find(drawn.name);
   if (result.pool == nullptr) {
     result.refusal = Refusal::kUnknownPool;
     return;
   }
-  result.route_rule = rule;
+  result.route_rule = route.rule;
   if (!dry_run) drawn.share->Add();
 }
 
@@ -114,14 +131,14 @@ Refusal FromScheduling(scheduling::ScheduleError error) {
   return Refusal::kNoEndpoints;
 }
 
-/// Picks again when the drain of the endpoint began between the look at it and the count. Each turn
-/// needs another drain to begin, so there are few.
+/// Picks again when the endpoint was drained or ejected, or its trial taken, between the look at it
+/// and the count. Each turn needs another endpoint to which that happened, so there are few.
 constexpr int kMaxTurns = 16;
 
 // Counts the request where it goes and where the gateway may send it instead. Counts nothing when
-// the first endpoint is drained by now; a fallback that is leaves the list.
+// the first endpoint takes none by now; a fallback that is leaves the list.
 void Reserve(scheduling::Decision& decision, datastore::Reservation& reservation) {
-  reservation = datastore::Reservation::Try(*decision.ranked[0]);
+  reservation = datastore::Reservation::Try(*decision.ranked[0], decision.only_unreachable);
   if (!reservation.active()) return;
   size_t kept = 1;
   for (size_t i = 1; i < decision.n_ranked; ++i) {

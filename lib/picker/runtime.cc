@@ -42,18 +42,14 @@ const PoolRuntime* Runtime::Find(std::string_view key) const {
   return it == by_key_.end() ? nullptr : &pools_[it->second];
 }
 
-const PoolRuntime* Runtime::FindByRoute(std::string_view route) const {
-  const auto it = by_route_.find(route);
-  if (it != by_route_.end()) return &pools_[it->second];
-  const RouteRule* rule = FindRule(route);
-  return rule != nullptr && rule->pools.targets().size() == 1
-             ? Find(rule->pools.targets().front().name)
-             : nullptr;
-}
-
-const RouteRule* Runtime::FindRule(std::string_view route) const {
-  if (const RouteRule* rule = rules_.Find(route)) return rule;
-  return rules_.rules().size() == 1 ? rules_.rules().front().get() : nullptr;
+Runtime::Route Runtime::FindRoute(std::string_view name) const {
+  const auto it = by_route_.find(name);
+  if (it != by_route_.end()) return {&pools_[it->second], nullptr};
+  const RouteRule* rule = rules_.Find(name);
+  if (rule == nullptr && rules_.rules().size() == 1) rule = rules_.rules().front().get();
+  if (rule == nullptr) return {};
+  const std::vector<WeightedTarget>& pools = rule->pools.targets();
+  return {pools.size() == 1 ? Find(pools.front().name) : nullptr, rule};
 }
 
 uint32_t ColumnNames::Intern(Columns columns) {

@@ -24,6 +24,8 @@ struct PoolRuntime {
   std::shared_ptr<const ModelTable> models;  // null: no rewrite, no objective
   flowcontrol::SaturationLimits saturation;
   std::shared_ptr<flowcontrol::Line> line;  // where requests wait; null: none may
+  api::OutlierDetectionConfig outlier_detection;
+  api::SlowStartConfig slow_start;
   scheduling::ReadOptions read;
   size_t destination_list = 1;
   api::ResponseTracking response_tracking = api::ResponseTracking::kAuto;
@@ -44,11 +46,14 @@ class Runtime {
   const std::vector<PoolRuntime>& pools() const { return pools_; }
   /// By "namespace/name", or by "name" when only one pool has it; null when there is none.
   const PoolRuntime* Find(std::string_view key) const;
-  /// The pool of an Envoy route name, when it is known and always the same one; else null.
-  const PoolRuntime* FindByRoute(std::string_view route) const;
-  /// The rule that sends the requests of an Envoy route to several pools; null when none does.
+  /// Where an Envoy route leads. `pool`: when that is always the same one. `rule`: when a
+  /// manifest's rule says so, and not the configuration.
+  struct Route {
+    const PoolRuntime* pool = nullptr;
+    const RouteRule* rule = nullptr;
+  };
   /// Without a name, or with one that nothing knows, the only rule there is.
-  const RouteRule* FindRule(std::string_view route) const;
+  Route FindRoute(std::string_view name) const;
   const std::vector<std::shared_ptr<const RouteRule>>& route_rules() const {
     return rules_.rules();
   }

@@ -60,12 +60,12 @@ void ExplainDrop(std::string_view filter, const datastore::Endpoint& endpoint, s
 void ExplainHeldBack(std::span<const Candidate> held_back, Explanation& explanation) {
   for (const Candidate& candidate : held_back) {
     const datastore::Endpoint& endpoint = candidate.get();
-    const char* const shunned_for = endpoint.shunned_for();
-    std::string reason =
-        shunned_for != nullptr ? std::string("unreachable: the gateway reports that ") + shunned_for
-        : endpoint.reachable()
-            ? "the engine is asleep"
-            : "unreachable: " + std::to_string(endpoint.failures()) + " failures in a row";
+    std::string reason = endpoint.ejection_note();
+    if (reason.empty()) {
+      reason = endpoint.reachable()
+                   ? "the engine is asleep"
+                   : "unreachable: " + std::to_string(endpoint.failures()) + " failures in a row";
+    }
     ExplainDrop("reachability", endpoint, std::move(reason), explanation);
   }
 }

@@ -233,6 +233,7 @@ void Reactor::Succeed(Job& job, base::Time now, uint32_t bad_series) {
   endpoint.ScrapeApplied(job.mark, job.started);
   if (endpoint.RecordSuccess()) {
     spdlog::info("endpoint {} ({}) answers again", endpoint.info().name, endpoint.info().host_port);
+    Tell(telemetry::events::kReachable, endpoint, "its metrics are read again");
   }
   if (job.failures != 0) {
     const std::lock_guard lock(mutex_);
@@ -262,7 +263,15 @@ void Reactor::Fail(Job& job, Failure failure, const std::string& error) {
   if (was_reachable && !endpoint.reachable()) {
     spdlog::warn("endpoint {} ({}) is unreachable: {}", endpoint.info().name,
                  endpoint.info().host_port, error);
+    Tell(telemetry::events::kUnreachable, endpoint, base::Printable(error, kMaxErrorBytes));
   }
+}
+
+void Reactor::Tell(const telemetry::EventKind& kind, const datastore::Endpoint& endpoint,
+                   std::string message) const {
+  const datastore::EndpointInfo& info = endpoint.info();
+  options_.events->Add(
+      {kind, {"endpoint", info.ns, info.name, info.host_port}, std::move(message), {}, {}});
 }
 
 void Reactor::WarnOfShortage(const std::string& error) {

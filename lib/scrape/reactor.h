@@ -59,6 +59,8 @@ class Reactor {
   void ReadPage(Job& job, base::Time now);
   void Succeed(Job& job, base::Time now, uint32_t bad_series);
   void Fail(Job& job, Failure failure, const std::string& error);
+  void Tell(const telemetry::EventKind& kind, const datastore::Endpoint& endpoint,
+            std::string message) const;
   void WarnOfShortage(const std::string& error);
   void Reschedule(Job& job, base::Time now);
   /// From one of the two maps to the other, or to another place in the same.

@@ -10,6 +10,7 @@
 #include "datastore/endpoint.h"
 #include "metrics/name_map.h"
 #include "scrape/stats.h"
+#include "telemetry/event_log.h"
 
 namespace inference::scrape {
 
@@ -32,6 +33,8 @@ class Scraper {
     const base::Clock* clock = &base::Clock::Real();
     uint64_t seed = 0;  // of jitter and start phases; 0: a random one
     size_t max_page_bytes = size_t{8} << 20;
+    /// Told of endpoints that can't be scraped any more, and can again. Never null.
+    std::shared_ptr<telemetry::EventLog> events = std::make_shared<telemetry::EventLog>();
   };
 
   explicit Scraper(Options options);

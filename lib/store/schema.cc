@@ -34,6 +34,12 @@ CREATE TABLE operation(
   id INTEGER PRIMARY KEY AUTOINCREMENT, at_ms INTEGER NOT NULL,
   who TEXT NOT NULL, verb TEXT NOT NULL, reason TEXT NOT NULL,
   subject TEXT NOT NULL, before TEXT NOT NULL, after TEXT NOT NULL) STRICT;
+)sql",
+    R"sql(
+CREATE TABLE weight(
+  ns TEXT NOT NULL, name TEXT NOT NULL, address TEXT NOT NULL, port INTEGER NOT NULL,
+  permille INTEGER NOT NULL, who TEXT NOT NULL, reason TEXT NOT NULL, at_ms INTEGER NOT NULL,
+  PRIMARY KEY(ns, name, address, port)) STRICT;
 )sql"};
 
 }  // namespace

@@ -106,8 +106,9 @@ def pinned(cores, command):
 class Lab:
     """Simulated servers and a daemon on free ports, in a folder of their own."""
 
-    def __init__(self, build, tracking, tls, other_cores, servers=10):
-        self.build, self.other, self.servers = build, other_cores, servers
+    def __init__(self, build, tracking, tls, other_cores, servers=10, pool=None):
+        """`pool`: more settings of the pool."""
+        self.build, self.other, self.servers, self.pool = build, other_cores, servers, pool or {}
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="inferenced-bench-"))
         self.processes = []
         self.port, self.http, *self.sims = free_ports(2 + servers)
@@ -154,7 +155,7 @@ class Lab:
                   "http": {"address": f"127.0.0.1:{self.http}"},
                   "admin": {"address": f"unix://{self.dir}/admin.sock"},
                   "stateFile": "none", "manifests": ["manifests.d"], "workers": 1, "logLevel": "warn",
-                  "pools": {"llm/bench": {"responseTracking": tracking}}}
+                  "pools": {"llm/bench": {"responseTracking": tracking, **self.pool}}}
         (self.dir / "inferenced.yaml").write_text(json.dumps(config))
         daemon = self.build / "cmd/inferenced/inferenced"
         self.daemon = self.spawn("inferenced", pinned("0", [daemon, "--config", self.dir / "inferenced.yaml"]))
@@ -274,6 +275,18 @@ def measure_idle(lab, seconds=10):
     return {"cores": (cpu_nanos(lab.daemon.pid) - before) / 1e9 / (time.monotonic() - begin)}
 
 
+def other_cores():
+    cores = os.cpu_count()
+    if cores < 2:
+        sys.exit("this needs two cores: one for the daemon, one for its clients")
+    return f"1-{cores - 1}"
+
+
+def machine():
+    cpu = next((line.split(":", 1)[1].strip() for line in open("/proc/cpuinfo") if "model name" in line), "?")
+    return f"{cpu}, {os.cpu_count()} cores, Linux {platform.release()}, {time.strftime('%Y-%m-%d')}"
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", default=ROOT / "build/release", type=pathlib.Path)
@@ -282,14 +295,9 @@ def main():
     parser.add_argument("--seconds", type=float, default=2)
     parser.add_argument("--json", default=ROOT / "build/bench.json", type=pathlib.Path)
     options = parser.parse_args()
-    cores = os.cpu_count()
-    if cores < 2:
-        sys.exit("this needs two cores: one for the daemon, one for its clients")
-    other = f"1-{cores - 1}"
-    cpu = next((line.split(":", 1)[1].strip() for line in open("/proc/cpuinfo") if "model name" in line), "?")
-    results = {"machine": f"{cpu}, {cores} cores, Linux {platform.release()}",
-               "date": time.strftime("%Y-%m-%d"), "runs": options.runs, "cells": {}}
-    print(f"{results['machine']}, {results['date']}; medians of {options.runs} runs")
+    other = other_cores()
+    results = {"machine": machine(), "runs": options.runs, "cells": {}}
+    print(f"{results['machine']}; medians of {options.runs} runs")
     for name, tracking, arguments, target in CELLS:
         if options.cell not in name:
             continue

@@ -74,7 +74,8 @@ struct World {
   NoSink sink;
   extproc::BodyBudget budget{1 << 20};
   extproc::InFlightTable table;
-  extproc::UpstreamHealth upstreams;
+  telemetry::EventLog events;
+  extproc::OutlierDetector outliers{events};
   telemetry::Shard shard;
   extproc::DecisionRing ring{4};
   picker::PoolRuntime pool;
@@ -83,7 +84,7 @@ struct World {
       clock,
       budget,
       table,
-      upstreams,
+      outliers,
       sink,
       shard,
       ring,

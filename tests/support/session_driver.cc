@@ -69,7 +69,7 @@ picker::PoolRuntime MakePool(const std::string& name, const std::vector<TestEndp
 SessionWorld::SessionWorld(std::vector<picker::PoolRuntime> pools, extproc::SessionOptions options,
                            int64_t body_budget)
     : budget(body_budget),
-      context(options, clock, budget, in_flight, upstreams, *this, shard, ring, 1, 0) {
+      context(options, clock, budget, in_flight, outliers, *this, shard, ring, 1, 0) {
   context.now = clock.now;
   Publish(std::move(pools));
 }

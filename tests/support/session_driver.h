@@ -51,7 +51,8 @@ class SessionWorld : private extproc::ObservedSink {
   ManualClock clock;
   extproc::BodyBudget budget;
   extproc::InFlightTable in_flight;
-  extproc::UpstreamHealth upstreams;
+  telemetry::EventLog events;
+  extproc::OutlierDetector outliers{events};
   telemetry::Shard shard;
   extproc::DecisionRing ring{64};
   extproc::SessionContext context;

@@ -9,6 +9,7 @@ import pathlib
 import re
 import resource
 import shutil
+import signal
 import sys
 import uuid
 
@@ -37,6 +38,8 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
+    # A shell's background job ignores SIGINT, and what it starts inherits that: Ctrl-C tested in vain.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     # Thousands of streams need thousands of descriptors, in children too.
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 65536), hard))

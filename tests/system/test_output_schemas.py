@@ -104,6 +104,7 @@ OFFLINE = [
     (["help", "environment"], "VariableList"),
     (["help", "formatting"], "FormatList"),
     (["help", "selectors"], "SelectorList"),
+    (["help", "event-kinds"], "EventKindList"),
     (["help", "codes"], "CodeList"),
     (["explain", "codes"], "DiagnosticCodeList"),
     (["explain", "INF0104"], "DiagnosticCode"),
@@ -218,7 +219,8 @@ def test_every_kind_is_tried():
         "ChangeResult", "Diff", "RoutingTestReport", "ConfigMigration", "TrafficList",
         "TrafficChange", "TrafficVerification",
         "DrainList", "DrainResult",  # in test_drain.py
-        "ReloadResult"}              # in test_service.py
+        "ReloadResult",              # in test_service.py
+        "EventList", "Event", "WeightResult"}  # in test_endpoints.py
     text = ctl("help", "formatting").stdout
     listed = re.search(r"Kinds of documents.*?:\n(.*?)\n\n", text, re.S).group(1)
     assert set(re.findall(r"\w+", listed)) == tried

@@ -30,7 +30,7 @@ def listed(stack, name):
 
 
 @pytest.mark.parametrize("bootstrap", ["full-duplex", "request-only"])
-def test_resets_make_a_scraped_server_unreachable_until_it_answers(make_stack, bootstrap):
+def test_resets_eject_a_scraped_server_until_it_answers(make_stack, bootstrap):
     stack = make_stack(bootstrap, edit=no_retries, config={"pools": {"llm/chat": {"responseTracking": "auto"}}})
     victim = stack.servers[0]
     for server in stack.servers[1:]:
@@ -39,7 +39,7 @@ def test_resets_make_a_scraped_server_unreachable_until_it_answers(make_stack, b
         lambda: one_request(stack) == (200, victim.name), "the best server is picked")
     victim.mode = "reset"
     failed = 0
-    while listed(stack, victim.name)["state"] != "Unreachable":
+    while listed(stack, victim.name)["state"] != "Ejected":
         status, picked = one_request(stack)
         assert (status, picked) == (503, victim.name)
         failed += 1
@@ -48,11 +48,62 @@ def test_resets_make_a_scraped_server_unreachable_until_it_answers(make_stack, b
     # Scrapes go on, well, and do not bring it back at once; others serve meanwhile.
     before = victim.scrapes
     wait_until(lambda: victim.scrapes >= before + 3, "it is scraped")
-    assert listed(stack, victim.name)["state"] == "Unreachable"
+    assert listed(stack, victim.name)["state"] in ("Ejected", "HalfOpen")
     victim.mode = "ok"
     # A second later it is tried, and answers.
     wait_until(lambda: one_request(stack) == (200, victim.name), "the server is tried again")
     assert listed(stack, victim.name)["state"] == "Ready"
+
+
+@pytest.mark.parametrize("bootstrap", ["full-duplex", "request-only"])
+def test_server_errors_eject_and_one_request_tries_again(make_stack, bootstrap):
+    outliers = {"consecutive5xx": 3, "baseEjectionTime": "700ms", "maxEjectionTime": "700ms"}
+    stack = make_stack(bootstrap, edit=no_retries,
+                       config={"pools": {"llm/chat": {"outlierDetection": outliers}}})
+    victim = stack.servers[0]
+    for server in stack.servers[1:]:
+        server.waiting = 50
+    stack.picker.process.wait_until(
+        lambda: one_request(stack) == (200, victim.name), "the best server is picked")
+    victim.mode = "error"
+    answers = [one_request(stack) for _ in range(3)]
+    assert answers == [(500, victim.name)] * 3, "a server's own errors are passed on"
+    wait_until(lambda: listed(stack, victim.name)["state"] == "Ejected", "it is ejected")
+    note = "ejected: the gateway reports that its answers are server errors (status 5xx)"
+    assert note in stack.daemon.ctl("get", "endpoints", victim.name)
+    item = listed(stack, victim.name)
+    assert item["ejection"]["note"] == note
+    assert item["ejection"]["count"] == 1
+    assert note in stack.daemon.ctl("pick", "--model", "m"), "a pick says why it is left out"
+
+    # Half open it gets one request at a time, however many come: all others are served.
+    seen = len(victim.seen)
+    wait_until(lambda: listed(stack, victim.name)["state"] == "HalfOpen", "its time is over")
+    answers = [one_request(stack) for _ in range(10)]
+    assert len(victim.seen) == seen + 1
+    assert sorted(answers).count((500, victim.name)) == 1
+    assert sum(status == 200 for status, _ in answers) == 9
+    wait_until(lambda: listed(stack, victim.name)["ejection"]["count"] == 2, "it is ejected again")
+
+    victim.mode = "ok"
+    wait_until(lambda: one_request(stack) == (200, victim.name), "the trial is answered")
+    wait_until(lambda: listed(stack, victim.name)["state"] == "Ready", "it is back")
+    kinds = [e["event"] for e in stack.daemon.ctl_json("events", victim.name)["items"]]
+    assert kinds == ["Ejected", "Ejected", "Readmitted"]
+    ejections = {labels["endpoint"]: value
+                 for labels, value in stack.daemon.metrics()["inferenced_endpoint_ejections_total"]}
+    assert ejections[victim.name] == 2
+
+
+def test_when_all_fail_they_are_used_all_the_same(make_stack):
+    stack = make_stack("full-duplex", edit=no_retries)
+    for server in stack.servers:
+        server.mode = "error"
+    for _ in range(40):
+        assert one_request(stack)[0] == 500
+    # Half of three, rounded down: errors alone never empty a pool.
+    states = [e["state"] for e in stack.daemon.listed().values()]
+    assert sum(state in ("Ejected", "HalfOpen") for state in states) == 1
 
 
 def test_clients_that_leave_do_not_count_against_a_server(make_stack):
@@ -95,7 +146,7 @@ def silent():
 
 
 @pytest.mark.parametrize("port, fault", [(refusing, "connections fail"), (silent, "connections time out")])
-def test_a_server_that_takes_no_connections_is_shunned_though_its_metrics_are_well(
+def test_a_server_that_takes_no_connections_is_ejected_though_its_metrics_are_well(
         make_stack, loop, port, fault):
     def edit(bootstrap):
         no_retries(bootstrap)
@@ -112,10 +163,9 @@ def test_a_server_that_takes_no_connections_is_shunned_though_its_metrics_are_we
         for _ in range(40):
             status, picked = one_request(stack)
             assert status == (200 if picked == "good" else 503)
-            if listed(stack, "bad")["state"] == "Unreachable":
+            if listed(stack, "bad")["state"] == "Ejected":
                 break
-        error = listed(stack, "bad")["scrape"]["lastError"]
-        assert error == f"unreachable: the gateway reports that {fault}"
+        assert listed(stack, "bad")["ejection"]["note"] == f"ejected: the gateway reports that {fault}"
         assert [one_request(stack) for _ in range(3)] == [(200, "good")] * 3
         stack.close()
     good.die()

@@ -23,6 +23,8 @@ Answer RunDrain(Invocation& run);  // drain.cc, with the three after it
 Answer RunDrainStatus(Invocation& run);
 Answer RunUndrain(Invocation& run);
 Answer RunCordon(Invocation& run);
+Answer RunEndpointWeight(Invocation& run);
+Answer RunEvents(Invocation& run);
 Answer RunTrafficGet(Invocation& run);
 Answer RunTrafficSet(Invocation& run);  // traffic_set.cc
 Answer RunTrafficVerify(Invocation& run);

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <deque>
 #include <map>
 
 #include "base/text.h"
@@ -10,6 +11,7 @@
 #include "inferencectl/invocation.h"
 #include "inferencectl/namespaces.h"
 #include "inferencectl/table.h"
+#include "inferencectl/traffic/rule_view.h"
 
 namespace inference::ctl {
 namespace {
@@ -96,6 +98,40 @@ std::string MetricText(const admin::v1::Metric& metric, double scale = 1) {
   return out;
 }
 
+void PrintDrain(const Invocation& run, const admin::v1::Drain& drain) {
+  for (const admin::v1::Lease& lease : drain.leases()) {
+    std::string line = "lease " + lease.id() + " of " + SafeForTerminal(lease.owner());
+    if (!lease.reason().empty()) line += ": " + SafeForTerminal(lease.reason());
+    run.Print("drain       " + line + ", since " + UtcTime(lease.created_at()) + "\n");
+  }
+  for (const admin::v1::DrainBlocker& blocker : drain.blockers()) {
+    run.Print("            in the way: " + SafeForTerminal(blocker.text()) + "\n");
+  }
+  if (drain.has_drained_after_ms()) {
+    run.Print("            drained after " + HumanMillis(drain.drained_after_ms()) + "\n");
+  }
+}
+
+/// The newest few that are about the endpoint.
+Status PrintEvents(const Invocation& run, admin::AdminClient& client, const Endpoint& e) {
+  constexpr size_t kShown = 5;
+  std::deque<std::string> lines;
+  const Status status = client.WatchEvents({}, [&](const admin::v1::WatchEventsResponse& response) {
+    for (const admin::v1::Event& event : response.events()) {
+      if (event.name() != e.name() || event.address() != e.address()) continue;
+      lines.push_back(UtcTime(event.at()) + "  " + SafeForTerminal(event.kind()) +
+                      (event.message().empty() ? "" : ": " + SafeForTerminal(event.message())));
+      if (lines.size() > kShown) lines.pop_front();
+    }
+    return true;
+  });
+  if (!status.ok()) return status;
+  for (size_t i = 0; i < lines.size(); ++i) {
+    run.Print((i == 0 ? "events      " : "            ") + lines[i] + "\n");
+  }
+  return Status::Ok();
+}
+
 void PrintEndpoint(const Invocation& run, const Endpoint& e) {
   run.Print(fmt::format("endpoint    {} at {}, pool {}\n", SafeForTerminal(e.name()), e.address(),
                         SafeForTerminal(e.pool())));
@@ -105,6 +141,12 @@ void PrintEndpoint(const Invocation& run, const Endpoint& e) {
     run.Print("            " + Paint(Style::kBad, SafeForTerminal(e.scrape_error()), run.color) +
               fmt::format("; {} failure{} in a row\n", e.failures(), e.failures() == 1 ? "" : "s"));
   }
+  if (!e.ejection_note().empty()) {
+    run.Print("            " + Paint(Style::kBad, SafeForTerminal(e.ejection_note()), run.color) +
+              "\n");
+  }
+  run.Print(fmt::format("weight      {:g} %{}{}\n", e.weight_permille() / 10.0,
+                        e.weight_note().empty() ? "" : ": ", SafeForTerminal(e.weight_note())));
   run.Print("labels      " + LabelsText(e.labels()) + "\n");
   run.Print(fmt::format("server      {} running, {} waiting, {} % of the KV cache\n",
                         MetricText(e.running()), MetricText(e.waiting()),
@@ -116,8 +158,9 @@ void PrintEndpoint(const Invocation& run, const Endpoint& e) {
     run.Print(fmt::format("LoRA        {} running, {} waiting, at most {}\n", e.lora().running(),
                           e.lora().waiting(), e.lora().max()));
   }
-  run.Print(fmt::format("from here   {} in flight, {} picks, {} since the last page\n",
-                        e.in_flight(), e.picks(), e.unseen_picks()));
+  run.Print(fmt::format("from here   {} in flight, {} picks, {} since the last page; ejected {}\n",
+                        e.in_flight(), e.picks(), e.unseen_picks(),
+                        e.ejections() == 1 ? "once" : std::to_string(e.ejections()) + " times"));
   run.Print(fmt::format(
       "metrics     {} pages, {} failed; the last one {}\n", e.pages(), e.page_errors(),
       e.has_page_age_ms() ? HumanMillis(e.page_age_ms()) + " ago" : std::string("never came")));
@@ -150,9 +193,19 @@ Answer DescribeEndpoint(const Invocation& run, admin::AdminClient& client,
   if (endpoints->endpoints().empty()) {
     return Status(Code::kNotFound, "no endpoint \"" + SafeForTerminal(name) + "\"");
   }
+  const auto drains = client.ListDrains();
+  if (!drains) return drains.status();
   for (int i = 0; i < endpoints->endpoints_size(); ++i) {  // one per pool
+    const Endpoint& e = endpoints->endpoints(i);
     if (i > 0) run.Print("\n");
-    PrintEndpoint(run, endpoints->endpoints(i));
+    PrintEndpoint(run, e);
+    for (const admin::v1::Drain& drain : drains->drains()) {
+      const admin::v1::EndpointKey& key = drain.endpoint();
+      const bool same = key.name() == e.name() && key.namespace_() == e.namespace_() &&
+                        key.ip() == e.ip() && key.port() == e.port();
+      if (same) PrintDrain(run, drain);
+    }
+    if (const Status told = PrintEvents(run, client, e); !told.ok()) return told;
   }
   return ExitCode::kOk;
 }
@@ -164,13 +217,15 @@ Answer RunDescribe(Invocation& run) {
   const std::string& name = run.args.operands()[1];
   const bool pool = word == "pool" || word == "pools";
   const bool endpoint = word == "endpoint" || word == "endpoints" || word == "ep";
-  if (!pool && !endpoint) {
-    return {ExitCode::kUsage,
-            Status(Code::kInvalidArgument, "unknown resource \"" + base::Printable(word) +
-                                               "\"; there are pool and endpoint")};
+  const bool rules = word == "rewrite" || word == "model" || word == "route";
+  if (!pool && !endpoint && !rules) {
+    return {ExitCode::kUsage, Status(Code::kInvalidArgument,
+                                     "unknown resource \"" + base::Printable(word) +
+                                         "\"; there are pool, endpoint, rewrite, model and route")};
   }
   auto client = run.Connect();
   if (!client) return client.status();
+  if (rules) return traffic::DescribeRules(run, **client, word, name);
   return pool ? DescribePool(run, **client, InNamespace(run, name))
               : DescribeEndpoint(run, **client, name);
 }

@@ -107,22 +107,9 @@ Result<DrainOptions> ReadOptions(const Invocation& run, bool wait) {
   return options;
 }
 
-Status CheckChoice(const Invocation& run) {
-  const bool by_labels = run.args.Given("selector");
-  if (by_labels && run.args.Text("pool").empty()) {
-    return {Code::kInvalidArgument, "--selector needs --pool: the pool whose endpoints it chooses"};
-  }
-  if (by_labels && !run.args.operands().empty()) {
-    return {Code::kInvalidArgument, "give endpoints, or --selector with --pool, not both"};
-  }
-  if (!by_labels && run.args.operands().empty()) {
-    return {Code::kInvalidArgument, "which endpoints? give names, or --selector with --pool"};
-  }
-  return Status::Ok();
-}
-
 Answer DrainTargets(Invocation& run, bool wait) {
-  if (const Status choice = CheckChoice(run); !choice.ok()) return {ExitCode::kUsage, choice};
+  if (const Status choice = CheckChoice(run, run.args.operands()); !choice.ok())
+    return {ExitCode::kUsage, choice};
   auto options = ReadOptions(run, wait);
   if (!options.ok()) return {ExitCode::kUsage, options.status()};
   std::vector<Replica> replicas = ReplicasOf(run);
@@ -258,7 +245,8 @@ Answer RunDrainStatus(Invocation& run) {
 }
 
 Answer RunUndrain(Invocation& run) {
-  if (const Status choice = CheckChoice(run); !choice.ok()) return {ExitCode::kUsage, choice};
+  if (const Status choice = CheckChoice(run, run.args.operands()); !choice.ok())
+    return {ExitCode::kUsage, choice};
   const bool all_owners = run.args.Switch("all-owners");
   if (all_owners && !run.args.Switch("yes")) {
     return {ExitCode::kRefused,

@@ -131,10 +131,11 @@ std::optional<DrainOutcome> RollingDrain::Begin(Active& active) {
   for (Replica& replica : replicas_) {
     const auto answer = replica.Ask<DrainResponse>(
         [&](admin::AdminClient& client) { return client.Drain(request); });
+    const Code code = answer.ok() ? Code::kOk : answer.status().code();
     if (answer.ok()) {
       ++accepted;
-    } else if (answer.status().code() == Code::kFailedPrecondition) {
-      return End(active, {}, ExitCode::kRefused, "refused",
+    } else if (code == Code::kFailedPrecondition || code == Code::kPermissionDenied) {
+      return End(active, {}, ExitCodeOf(code), "refused",
                  SafeForTerminal(answer.status().message()));
     } else {
       failure = SafeForTerminal(answer.status().message());

@@ -66,6 +66,20 @@ void FillKey(const Target& target, admin::v1::EndpointKey* out) {
   out->set_port(target.port);
 }
 
+Status CheckChoice(const Invocation& run, const std::vector<std::string>& operands) {
+  const bool by_labels = run.args.Given("selector");
+  if (by_labels && run.args.Text("pool").empty()) {
+    return {Code::kInvalidArgument, "--selector needs --pool: the pool whose endpoints it chooses"};
+  }
+  if (by_labels && !operands.empty()) {
+    return {Code::kInvalidArgument, "give endpoints, or --selector with --pool, not both"};
+  }
+  if (!by_labels && operands.empty()) {
+    return {Code::kInvalidArgument, "which endpoints? give names, or --selector with --pool"};
+  }
+  return Status::Ok();
+}
+
 Result<std::vector<Target>> FindTargets(const Invocation& run, std::vector<Replica>& replicas,
                                         const std::vector<std::string>& operands, bool drained) {
   const auto selector = ReadSelector(run.args.Text("selector"));

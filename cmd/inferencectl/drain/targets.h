@@ -23,6 +23,9 @@ struct Target {
 Target TargetOf(const admin::v1::EndpointKey& key);
 void FillKey(const Target& target, admin::v1::EndpointKey* out);
 
+/// Either `operands`, or --selector with --pool; else a message says so.
+Status CheckChoice(const Invocation& run, const std::vector<std::string>& operands);
+
 /// The endpoints that the operands name (a name, "ip:port", or a server's name for all of its
 /// ports; "endpoint/" before it is fine) or that --selector and --pool choose, of all daemons that
 /// answer, sorted. `drained`: those that are drained or gone count too. NOT_FOUND names what there

@@ -68,12 +68,30 @@ constexpr std::array kVerbs{
                 "1 no such endpoint\n4 no daemon answers\n6 refused: too little would be left, "
                 "or nothing can be kept\n7 not all daemons answer",
             .run = RunCordon},
+    VerbRow{.name = "endpoint weight",
+            .operands = "[ENDPOINT...] PERCENT",
+            .min_operands = 1,
+            .max_operands = -1,
+            .words = Words::kEndpoints,
+            .summary = "give endpoints another share of the requests",
+            .description =
+                "Of the requests that an endpoint would be a candidate for, it takes part in that "
+                "share; when nothing else is left, in all of them. 100% takes back what was set. "
+                "It outlives restarts of the daemon; get endpoints shows it, with who set it and "
+                "why.",
+            .examples = "inferencectl endpoint weight gpu-1 50% --reason 'a fan is broken'\n"
+                        "inferencectl endpoint weight -l rack=7 -p llm/qwen3 12.5%\n"
+                        "inferencectl endpoint weight gpu-1 100%",
+            .exits = "1 no such endpoint\n4 no daemon answers, or it doesn't let you\n"
+                     "6 nothing can be kept there\n7 not all daemons answer",
+            .run = RunEndpointWeight},
 };
 
 constexpr std::string_view kDrain = "drain|cordon";
+constexpr std::string_view kChoosing = "drain|undrain|cordon|endpoint weight";
 
 constexpr std::array kOptions{
-    OptionRow{.verbs = "drain|drain status|undrain|cordon",
+    OptionRow{.verbs = "drain|drain status|undrain|cordon|endpoint weight",
               .name = "replicas",
               .argument = "ADDRESS",
               .config = "replicas",
@@ -97,7 +115,7 @@ constexpr std::array kOptions{
               .env = "INFERENCECTL_OUTPUT",
               .choices = "table|json|jsonl|yaml",
               .doc = "the form of the answer; jsonl is one endpoint per line"},
-    OptionRow{.verbs = "undrain|cordon",
+    OptionRow{.verbs = "undrain|cordon|endpoint weight",
               .name = "output",
               .letter = 'o',
               .argument = "FORMAT",
@@ -106,12 +124,12 @@ constexpr std::array kOptions{
               .choices = "text|json|yaml",
               .doc = "the form of the answer; for people, or one document"},
     OptionRow{
-        .verbs = "drain|undrain|cordon",
+        .verbs = kChoosing,
         .name = "selector",
         .letter = 'l',
         .argument = "LABELS",
         .doc = "KEY=VALUE[,KEY=VALUE...], all of them: the endpoints of --pool that have them"},
-    OptionRow{.verbs = "drain|undrain|cordon",
+    OptionRow{.verbs = kChoosing,
               .name = "pool",
               .letter = 'p',
               .argument = "POOL",
@@ -122,12 +140,12 @@ constexpr std::array kOptions{
               .argument = "OWNER",
               .env = "INFERENCECTL_OWNER",
               .doc = "whose lease it is; by default user@host"},
-    OptionRow{.verbs = "drain|undrain|cordon",
+    OptionRow{.verbs = kChoosing,
               .name = "reason",
               .argument = "TEXT",
               .env = "INFERENCECTL_REASON",
               .doc = "why, for the lease and the history"},
-    OptionRow{.verbs = "drain|undrain|cordon",
+    OptionRow{.verbs = kChoosing,
               .name = "dry-run",
               .argument = "WHERE",
               .fallback = "none",
@@ -206,7 +224,7 @@ constexpr std::array kOptions{
 }  // namespace
 
 VerbGroup DrainGroup() {
-  return {.title = "Drain endpoints", .verbs = kVerbs, .options = kOptions};
+  return {.title = "Drain and weigh endpoints", .verbs = kVerbs, .options = kOptions};
 }
 
 }  // namespace inference::ctl

@@ -35,18 +35,21 @@ constexpr std::array kVerbs{
             .exits = "1 a name doesn't exist\n4 no daemon answers",
             .run = RunGet},
     VerbRow{.name = "describe",
-            .operands = "pool|endpoint NAME",
+            .operands = "pool|endpoint|rewrite|model|route NAME",
             .min_operands = 2,
             .max_operands = 2,
             .words = Words::kResourceAndNames,
-            .summary = "all that is known of one pool or endpoint",
+            .summary = "all that is known of one pool, endpoint or rule",
             .description =
                 "A pool with where it is defined, what it selects, how it schedules, what is wrong "
                 "with it, and its endpoints. An endpoint with its labels, what its server "
-                "reported, what was sent there from here, and why it isn't ready. For people; "
-                "programs ask get -o json.",
+                "reported, what was sent there from here, why it isn't ready, who drains it and "
+                "what is in the way, and what happened to it last. A rewrite, model or route with "
+                "where it is written, what its rules match, and the share of the requests that "
+                "each target should get and got. For people; programs ask get and traffic get.",
             .examples = "inferencectl describe pool llm/qwen3\n"
-                        "inferencectl describe endpoint rack-7-gpu-1",
+                        "inferencectl describe endpoint rack-7-gpu-1\n"
+                        "inferencectl describe rewrite llm/chat",
             .exits = "1 the name doesn't exist\n4 no daemon answers",
             .run = RunDescribe},
     VerbRow{.name = "pick",
@@ -73,6 +76,21 @@ constexpr std::array kVerbs{
             .examples = "inferencectl why 6e0c7b1a-8c1e-4d0f-9d2e-0a1b2c3d4e5f",
             .exits = "1 no such request is remembered\n4 no daemon answers",
             .run = RunWhy},
+    VerbRow{.name = "events",
+            .operands = "[NAME...]",
+            .max_operands = -1,
+            .words = Words::kEndpoints,
+            .summary = "what happened to endpoints and the configuration",
+            .description =
+                "Drains, weights, ejections, slow starts, servers that can't be reached, changes "
+                "and reloads, refused ones as well, the oldest first. With names, only of these "
+                "endpoints; configuration is a name too. The daemon remembers the last 4096 of its "
+                "run; what was done by command is in history for longer. --watch goes on until "
+                "Ctrl-C, over restarts of the daemon.",
+            .examples = "inferencectl events --since 10m\ninferencectl events gpu-1 -w\n"
+                        "inferencectl events -w --warnings -o jsonl",
+            .exits = "4 no daemon answers",
+            .run = RunEvents},
 };
 
 constexpr std::array kOptions{
@@ -85,6 +103,23 @@ constexpr std::array kOptions{
               .config = "output",
               .choices = "table|json|yaml",
               .doc = "the form of the answer; for people, or one document"},
+    OptionRow{.verbs = "events",
+              .name = "output",
+              .letter = 'o',
+              .argument = "FORMAT",
+              .fallback = "text",
+              .env = "INFERENCECTL_OUTPUT",
+              .choices = "text|json|jsonl|yaml",
+              .doc = "the form of the answer; jsonl is one event per line"},
+    OptionRow{.verbs = "events",
+              .name = "watch",
+              .letter = 'w',
+              .doc = "go on with what happens, until Ctrl-C"},
+    OptionRow{.verbs = "events",
+              .name = "since",
+              .argument = "DURATION",
+              .doc = "only what happened in that time"},
+    OptionRow{.verbs = "events", .name = "warnings", .doc = "only what somebody should look at"},
     OptionRow{.verbs = "get",
               .name = "output",
               .letter = 'o',

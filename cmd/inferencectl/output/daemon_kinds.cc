@@ -144,20 +144,27 @@ constexpr Field kScrapeFields[] = {
     Maybe(Text("lastError", "Why the last one failed.")),
 };
 
+constexpr Field kEjectionFields[] = {
+    Integer("count", "Times since the daemon started."),
+    Maybe(Text("note", "Why it is ejected, or half open, now.")),
+};
+
 #define ENDPOINT_FIELDS                                                                      \
   Text("name", "Unique in its pool."), Text("namespace", "The pool's."),                     \
       Text("pool", "namespace/name."), Text("address", "ip:port."),                          \
       Integer("rank", "Which of the ports of its server, from 0."),                          \
       Integer("id", "Of this run of the daemon."),                                           \
       Text("state",                                                                          \
-           "Ready, Unreachable, Asleep, Draining, Overdue, Drained, Unverified, Warming or " \
-           "Unknown."),                                                                      \
+           "Ready, Unreachable, Asleep, Draining, Overdue, Drained, Unverified, Warming, "   \
+           "Ejected, HalfOpen or Unknown."),                                                 \
       Metric("running", "Requests that run."), Metric("waiting", "Requests that wait."),     \
       Metric("kvCacheUsage", "0 to 1."), Metric("blockSize", "Tokens of a KV cache block."), \
       Metric("blocks", "KV cache blocks."), Metric("prefixQueries", "Tokens looked up."),    \
       Metric("prefixHits", "Tokens found."), Metric("preemptions", "Requests put back."),    \
       Maybe(Object("lora", kLoraFields, "Adapters, when the server tells.")),                \
       Number("weight", "Share of the requests that it would get otherwise, 0 to 1."),        \
+      Maybe(Text("weightNote", "Why it isn't 1.")),                                          \
+      Object("ejection", kEjectionFields, "Whether requests fail there."),                   \
       Maybe(Object("drain", kEndpointDrainFields, "Why it gets no new requests.")),          \
       Object("inFlight", kInFlightFields, "Requests sent there that haven't ended."),        \
       Integer("unseenPicks", "Picks that the last page can't know of."),                     \
@@ -170,6 +177,41 @@ constexpr Field kEndpoint = {.fields = kEndpointFields};
 constexpr Field kEndpointListFields[] = {kMetadata, kGeneration,
                                          List("items", &kEndpoint, "The endpoints."), kWarnings};
 constexpr Field kOneEndpointFields[] = {Text("observedAt", "UTC, RFC 3339."), ENDPOINT_FIELDS};
+
+// --- events, weights ---
+
+constexpr Field kSubjectFields[] = {
+    Text("kind", "endpoint or configuration."),
+    Maybe(Text("namespace", "Of an endpoint.")),
+    Maybe(Text("name", "Of an endpoint.")),
+    Maybe(Text("address", "Of an endpoint, ip:port.")),
+};
+
+#define EVENT_FIELDS                                                                         \
+  Integer("id", "Rising, in a run of the daemon."), Text("at", "UTC, RFC 3339."),            \
+      Text("event", "What happened, as Ejected; see help event-kinds."),                     \
+      Text("severity", "info, or warning: somebody should look."),                           \
+      Object("subject", kSubjectFields, "What it happened to."),                             \
+      Text("message", "For people; may be empty."), Maybe(Text("who", "Who asked for it.")), \
+      Maybe(Text("reason", "As it was given."))
+
+constexpr Field kEventFields[] = {EVENT_FIELDS};
+constexpr Field kEvent = {.fields = kEventFields};
+constexpr Field kEventListFields[] = {kMetadata, List("items", &kEvent, "The oldest first.")};
+
+constexpr Field kWeightFields[] = {
+    Text("name", "Of the endpoint."),
+    Text("namespace", "Of the endpoint."),
+    Text("address", "ip:port."),
+    Number("before", "What was set, above 0 to 1."),
+    Number("after", "What is set, above 0 to 1."),
+};
+constexpr Field kWeight = {.fields = kWeightFields};
+constexpr Field kWeightResultFields[] = {
+    kMetadata,
+    Flag("dryRun", "Nothing was changed."),
+    List("items", &kWeight, "One for each endpoint."),
+};
 
 // --- status ---
 
@@ -237,12 +279,19 @@ constexpr Kind kKinds[] = {
      kDrainListFields, false},
     {kOutputVersion, "DrainResult", "", "", manifest::schema::Use::kFile, "drain -o json",
      kDrainResultFields, false},
+    {kOutputVersion, "EventList", "", "", manifest::schema::Use::kFile, "events -o json",
+     kEventListFields, false},
+    {kOutputVersion, "Event", "", "", manifest::schema::Use::kFile, "a line of events -o jsonl",
+     kEventFields, false},
+    {kOutputVersion, "WeightResult", "", "", manifest::schema::Use::kFile,
+     "endpoint weight -o json", kWeightResultFields, false},
     {kOutputVersion, "Status", "", "", manifest::schema::Use::kFile, "status -o json",
      kStatusFields, false},
 };
 
 #undef POOL_FIELDS
 #undef ENDPOINT_FIELDS
+#undef EVENT_FIELDS
 
 }  // namespace
 

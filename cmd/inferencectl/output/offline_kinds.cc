@@ -155,6 +155,13 @@ constexpr Field kFormat = {.fields = kFormatFields};
 constexpr Field kFormatListFields[] = {kMetadata, List("items", &kFormat, "The formats.")};
 constexpr Field kSelectorFields[] = {Text("form", "As it is written."), Text("what", "It names.")};
 constexpr Field kSelector = {.fields = kSelectorFields};
+constexpr Field kEventKindFields[] = {
+    Text("name", "As events shows it."),
+    Flag("warning", "Somebody should look."),
+    Text("what", "What it means."),
+};
+constexpr Field kEventKind = {.fields = kEventKindFields};
+constexpr Field kEventKindListFields[] = {kMetadata, List("items", &kEventKind, "The kinds.")};
 constexpr Field kSelectorListFields[] = {kMetadata, List("items", &kSelector, "The forms.")};
 constexpr Field kCodeRowFields[] = {CODE_FIELDS, Flag("retired", "No longer reported.")};
 constexpr Field kCodeRow = {.fields = kCodeRowFields};
@@ -218,6 +225,8 @@ constexpr Kind kKinds[] = {
      kVariableListFields, false},
     {kOutputVersion, "FormatList", "", "", Use::kFile, "help formatting -o json", kFormatListFields,
      false},
+    {kOutputVersion, "EventKindList", "", "", Use::kFile, "help event-kinds -o json",
+     kEventKindListFields, false},
     {kOutputVersion, "SelectorList", "", "", Use::kFile, "help selectors -o json",
      kSelectorListFields, false},
     {kOutputVersion, "CodeList", "", "", Use::kFile, "help codes -o json", kCodeListFields, false},

@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "control/drain/endpoint_drain.h"
 #include "inference/result.h"
-#include "store/lease_store.h"
+#include "store/endpoint_store.h"
 
 // What admin may ask about drains, and what it is told.
 namespace inference::control {

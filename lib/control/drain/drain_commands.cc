@@ -13,7 +13,7 @@ namespace {
 
 using datastore::Admission;
 using datastore::Endpoint;
-using Change = store::LeaseStore::Change;
+using Change = store::EndpointStore::Change;
 
 bool IsReady(const Endpoint& endpoint, base::Time now, base::Duration stale_after) {
   const auto asleep = endpoint.metrics.asleep.Read(now, stale_after);
@@ -30,14 +30,7 @@ std::string Names(const std::vector<std::string>& names) {
 }  // namespace
 
 Status Drains::Check(std::span<const Key> endpoints) const {
-  if (store_ == nullptr) {
-    return {Code::kFailedPrecondition,
-            "this daemon keeps nothing on a disk, so a lease would be lost with it; set stateFile"};
-  }
-  if (!owner_) {
-    return {Code::kUnavailable,
-            "the daemon before this one still has the state file; try again when it has ended"};
-  }
+  if (Status may = MayKeep(store_, owner_); !may.ok()) return may;
   for (const Key& key : endpoints) {
     const auto known = known_.find(key);
     const bool present = known != known_.end() && !known->second.pools.empty();
@@ -165,8 +158,8 @@ DrainAnswer Drains::Drain(const DrainCommand& command) {
     const HeldLease* before =
         drain == drains_.end() ? nullptr : drain->second.LeaseOf(command.owner);
     change.operations.push_back({0, clock_.WallNow(), command.peer, "drain", held.lease.reason,
-                                 "endpoint " + key.ToString(),
-                                 before ? Describe(before->lease) : "", Describe(held.lease)});
+                                 SubjectText(key), before ? Describe(before->lease) : "",
+                                 Describe(held.lease)});
     change.puts.push_back(held.lease);
     leases.push_back(std::move(held));
   }
@@ -177,6 +170,8 @@ DrainAnswer Drains::Drain(const DrainCommand& command) {
     spdlog::info("endpoint {} is being drained: {} ({}){}", held.lease.endpoint.ToString(),
                  Describe(held.lease), command.peer,
                  held.lease.reason.empty() ? "" : ", \"" + held.lease.reason + "\"");
+    events_.Add({telemetry::events::kDraining, SubjectOf(held.lease.endpoint), Describe(held.lease),
+                 command.peer, held.lease.reason});
     const Key key = held.lease.endpoint;
     drains_[key].Put(std::move(held), clock_.Now());
   }
@@ -203,7 +198,7 @@ DrainAnswer Drains::Undrain(const UndrainCommand& command) {
       }
       change.removals.push_back(held.lease.id);
       change.operations.push_back({0, clock_.WallNow(), command.peer, "undrain", command.reason,
-                                   "endpoint " + key.ToString(), Describe(held.lease), ""});
+                                   SubjectText(key), Describe(held.lease), ""});
     }
     if (others.empty()) continue;
     if (change.removals.size() == before) {
@@ -222,6 +217,14 @@ DrainAnswer Drains::Undrain(const UndrainCommand& command) {
     for (const Key& key : command.endpoints) {
       const auto drain = drains_.find(key);
       if (drain == drains_.end()) continue;
+      for (const HeldLease& held : drain->second.leases()) {
+        if (std::find(change.removals.begin(), change.removals.end(), held.lease.id) ==
+            change.removals.end()) {
+          continue;
+        }
+        events_.Add({telemetry::events::kUndrained, SubjectOf(key), Describe(held.lease),
+                     command.peer, command.reason});
+      }
       for (const std::string& id : change.removals) {
         drain->second.Remove(id, command.ramp, clock_.Now());
       }

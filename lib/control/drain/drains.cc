@@ -11,16 +11,7 @@ namespace {
 
 using datastore::Admission;
 using datastore::Endpoint;
-using Change = store::LeaseStore::Change;
-
-store::EndpointKey KeyOf(const Endpoint& endpoint) {
-  const datastore::EndpointInfo& info = endpoint.info();
-  return {info.ns, info.name, info.address, info.port};
-}
-
-std::string Subject(const store::EndpointKey& key) {
-  return "endpoint " + key.ToString();
-}
+using Change = store::EndpointStore::Change;
 
 }  // namespace
 
@@ -49,7 +40,7 @@ HeldLease Drains::Resume(store::Lease lease) const {
   return held;
 }
 
-Status Drains::Load(store::LeaseStore& store) {
+Status Drains::Load(store::EndpointStore& store) {
   store_ = &store;
   Result<std::vector<store::Lease>> leases = store.Leases();
   if (!leases.ok()) return leases.status();
@@ -80,7 +71,8 @@ void Drains::Attach(std::shared_ptr<const picker::Runtime> next) {
       known.objects.push_back(endpoint);
       if (const auto set = set_.find(KeyOf(*endpoint)); set != set_.end()) {
         endpoint->SetAdmission(set->second.admission, set->second.note);
-        endpoint->SetWeight(set->second.weight, set->second.weight_note);
+        endpoint->SetWeight(datastore::WeightOf::kUndrain, set->second.weight,
+                            set->second.weight_note);
       }
     }
   }
@@ -106,7 +98,7 @@ void Drains::Set(const Key& key, const Admittance& wanted) {
     const std::shared_ptr<Endpoint> endpoint = object.lock();
     if (!endpoint) continue;
     endpoint->SetAdmission(wanted.admission, wanted.note);
-    endpoint->SetWeight(wanted.weight, wanted.weight_note);
+    endpoint->SetWeight(datastore::WeightOf::kUndrain, wanted.weight, wanted.weight_note);
   }
 }
 
@@ -163,25 +155,36 @@ void Drains::Step(const Key& key, EndpointDrain& drain) {
 
 void Drains::Report(const Key& key, const EndpointDrain& drain, const DrainEvent& event) {
   using Kind = DrainEvent::Kind;
+  namespace events = telemetry::events;
   const std::string who = key.ToString();
   const char* const gap = event.text.empty() ? "" : ", ";
+  const auto note = [&](const telemetry::EventKind& kind, std::string message) {
+    events_.Add({kind, SubjectOf(key), std::move(message), {}, {}});
+  };
   switch (event.kind) {
     case Kind::kDrained:
       seconds_.Observe(std::chrono::duration<double>(*drain.drained_at() - drain.since()).count());
+      note(events::kDrained, event.text);
       return spdlog::info("endpoint {} is drained {}", who, event.text);
     case Kind::kUnverified:
+      note(events::kUnverified, event.text);
       return spdlog::warn("endpoint {} is drained (unverified: its metrics tell nothing) {}", who,
                           event.text);
     case Kind::kReopened:
+      note(events::kReopened, event.text);
       return spdlog::warn("endpoint {} is draining again: {}", who, event.text);
     case Kind::kOverdue:
+      note(events::kOverdue, event.text);
       return spdlog::warn("endpoint {} is not drained yet: {}", who, event.text);
     case Kind::kGone:
+      note(events::kGone, event.text);
       return spdlog::info("endpoint {} is gone from the pools while it was drained{}{}", who, gap,
                           event.text);
     case Kind::kBack:
+      note(events::kReturned, "and still being drained");
       return spdlog::info("endpoint {} is there again, and still being drained", who);
     case Kind::kWarm:
+      note(events::kWarm, "after a drain");
       return spdlog::info("endpoint {} has its whole share of requests again", who);
   }
 }
@@ -204,9 +207,14 @@ bool Drains::UndoLapsed(const Key& key, EndpointDrain& drain) {
   for (const HeldLease& held : drain.leases()) {
     if (std::find(ids.begin(), ids.end(), held.lease.id) == ids.end()) continue;
     change.operations.push_back({0, clock_.WallNow(), "inferenced", "undrain", "its time was over",
-                                 Subject(key), Describe(held.lease), ""});
+                                 SubjectText(key), Describe(held.lease), ""});
   }
+  std::vector<store::Operation> done = change.operations;
   if (!Commit(std::move(change))) return false;
+  for (const store::Operation& operation : done) {
+    events_.Add(
+        {telemetry::events::kUndrained, SubjectOf(key), operation.before, {}, operation.reason});
+  }
   for (const std::string& id : ids) drain.Remove(id, base::Duration(0), clock_.Now());
   spdlog::info("endpoint {}: {} lease{} undone", key.ToString(), ids.size(),
                ids.size() == 1 ? "" : "s");
@@ -230,7 +238,8 @@ void Drains::ForgetGone(const Key& key, EndpointDrain& drain) {
   for (const HeldLease& held : drain.leases()) {
     change.removals.push_back(held.lease.id);
     change.operations.push_back({0, clock_.WallNow(), "inferenced", "undrain",
-                                 "the endpoint is gone", Subject(key), Describe(held.lease), ""});
+                                 "the endpoint is gone", SubjectText(key), Describe(held.lease),
+                                 ""});
   }
   const std::vector<std::string> ids = change.removals;
   if (!Commit(std::move(change))) return;

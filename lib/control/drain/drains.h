@@ -12,11 +12,13 @@
 #include "base/rng.h"
 #include "control/drain/commands.h"
 #include "control/drain/endpoint_drain.h"
+#include "control/endpoint_commands.h"
 #include "datastore/endpoint.h"
 #include "inference/result.h"
 #include "picker/runtime.h"
-#include "store/lease_store.h"
+#include "store/endpoint_store.h"
 #include "telemetry/counters.h"
+#include "telemetry/event_log.h"
 
 namespace inference::control {
 
@@ -36,10 +38,12 @@ class Drains {
   /// An endpoint that no pool has any more keeps its leases for so long.
   static constexpr base::Duration kForgetGone = std::chrono::hours(1);
 
-  explicit Drains(const base::Clock& clock, uint64_t seed) : clock_(clock), rng_(seed) {}
+  /// `clock` and `events` outlive this.
+  Drains(const base::Clock& clock, telemetry::EventLog& events, uint64_t seed)
+      : clock_(clock), events_(events), rng_(seed) {}
 
   /// Reads the leases; they are in force from the next Attach() on. `store` outlives this.
-  Status Load(store::LeaseStore& store);
+  Status Load(store::EndpointStore& store);
   /// May this process write? If not, the one before it still serves requests.
   void SetOwner(bool owner) { owner_ = owner; }
 
@@ -83,14 +87,15 @@ class Drains {
   bool UndoLapsed(const Key& key, EndpointDrain& drain);
   void MeetDeadlines(EndpointDrain& drain);
   void ForgetGone(const Key& key, EndpointDrain& drain);
-  bool Commit(store::LeaseStore::Change change);
+  bool Commit(store::EndpointStore::Change change);
   void Plan();
   DrainRow Row(const Key& key, const EndpointDrain& drain) const;
   DrainRow RowOf(const Key& key) const;
 
   const base::Clock& clock_;
+  telemetry::EventLog& events_;
   base::Rng rng_;
-  store::LeaseStore* store_ = nullptr;
+  store::EndpointStore* store_ = nullptr;
   bool owner_ = true;
   std::shared_ptr<const picker::Runtime> runtime_;
   std::map<Key, Known> known_;

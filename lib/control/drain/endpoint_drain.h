@@ -8,7 +8,7 @@
 
 #include "base/clock.h"
 #include "datastore/endpoint.h"
-#include "store/lease_store.h"
+#include "store/endpoint_store.h"
 
 // The drain of one endpoint as a state machine: pure, in the time that it is told.
 namespace inference::control {

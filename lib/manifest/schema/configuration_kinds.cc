@@ -1,3 +1,4 @@
+#include "manifest/schema/pool_config_fields.h"
 #include "manifest/schema/schema.h"
 #include "manifest/schema/shared_fields.h"
 
@@ -39,114 +40,39 @@ constexpr Field kListener = {.fields = kListenerFields};
 constexpr Field kAddressFields[] = {
     {.name = "address", .type = Type::kString, .required = true, .doc = kAddressDoc},
 };
+constexpr Field kName = {.type = Type::kString, .min = 1, .max = 256};
+constexpr Field kOperatorsFields[] = {
+    {.name = "users",
+     .type = Type::kList,
+     .max = 1024,
+     .doc = "Names or numbers.",
+     .items = &kName},
+    {.name = "groups",
+     .type = Type::kList,
+     .max = 1024,
+     .doc = "Names or numbers.",
+     .items = &kName},
+};
+constexpr Field kAdminFields[] = {
+    {.name = "address",
+     .type = Type::kString,
+     .doc = "unix:///path; admin.sock in the run directory when left out."},
+    {.name = "mode",
+     .type = Type::kString,
+     .def = "\"0660\"",
+     .doc = "Of the socket, octal: 0600, 0660, 0666, ... A socket of systemd has its own."},
+    {.name = "group",
+     .type = Type::kString,
+     .min = 1,
+     .max = 256,
+     .doc = "That the socket belongs to, a name or a number; when left out, the daemon's."},
+    {.name = "operators",
+     .doc = "Who may change anything over the socket, besides root and the daemon's user; whoever "
+            "else can open it may only look. When left out, whoever can open it.",
+     .fields = kOperatorsFields},
+};
 constexpr Field kPath = {.type = Type::kString, .min = 1, .max = 4096};
 
-constexpr std::string_view kSchemes[] = {"http", "https"};
-constexpr Field kScrapeFields[] = {
-    {.name = "interval",
-     .type = Type::kDuration,
-     .min = Nanos(10ms),
-     .max = Nanos(1h),
-     .def = "50ms",
-     .doc = "Time between two pages of an endpoint."},
-    {.name = "timeout",
-     .type = Type::kDuration,
-     .min = Nanos(1ms),
-     .max = Nanos(1min),
-     .def = "500ms",
-     .doc = "A page that takes longer counts as failed."},
-    {.name = "staleAfter",
-     .type = Type::kDuration,
-     .min = Nanos(10ms),
-     .max = Nanos(24h),
-     .def = "2s",
-     .doc = "Values older than this are unknown; not less than the interval."},
-    {.name = "scheme",
-     .type = Type::kString,
-     .one_of = kSchemes,
-     .def = "http",
-     .doc = "How pages are fetched."},
-    {.name = "path",
-     .type = Type::kString,
-     .min = 1,
-     .max = 2048,
-     .def = "/metrics",
-     .doc = "Where the page is."},
-    {.name = "port",
-     .type = Type::kInteger,
-     .min = 0,
-     .max = 65535,
-     .def = "0",
-     .doc = "Another port than the endpoint's own; 0: its own."},
-    {.name = "engine",
-     .type = Type::kString,
-     .min = 1,
-     .max = 63,
-     .def = "vllm",
-     .doc = "Whose names the page has, for endpoints without an engine label."},
-    {.name = "insecureSkipVerify",
-     .type = Type::kBool,
-     .def = "false",
-     .doc = "Take any certificate."},
-    {.name = "caFile",
-     .type = Type::kString,
-     .max = 4096,
-     .doc = "Certificates that are trusted, PEM, instead of the system's."},
-    {.name = "certFile", .type = Type::kString, .max = 4096, .doc = "Our certificate, PEM."},
-    {.name = "keyFile", .type = Type::kString, .max = 4096, .doc = "Its private key, PEM."},
-};
-
-constexpr Field kParkingFields[] = {
-    {.name = "maxRequests",
-     .type = Type::kInteger,
-     .min = 0,
-     .max = 1'000'000,
-     .def = "0",
-     .doc = "How many; 0: none waits."},
-    {.name = "maxBytes",
-     .type = Type::kQuantity,
-     .min = 0,
-     .def = "64Mi",
-     .doc = "Of their bodies together."},
-    {.name = "maxWait",
-     .type = Type::kDuration,
-     .min = Nanos(1ms),
-     .max = Nanos(1h),
-     .def = "30s",
-     .doc = "Then a request is answered 429."},
-};
-
-constexpr std::string_view kTracking[] = {"auto", "full", "none"};
-constexpr Field kPoolFields[] = {
-    {.name = "pickerConfig",
-     .type = Type::kString,
-     .min = 1,
-     .max = 4096,
-     .doc = "An EndpointPickerConfig file for this pool."},
-    {.name = "responseTracking",
-     .type = Type::kString,
-     .one_of = kTracking,
-     .def = "auto",
-     .doc = "Whether responses pass through the picker: auto asks for them unless an observing "
-            "filter reports them, full always, none never."},
-    {.name = "destinationList",
-     .type = Type::kInteger,
-     .min = 1,
-     .max = 16,
-     .def = "1",
-     .doc = "Endpoints named in the destination header, the first and those to fall back to."},
-    {.name = "inflightCorrection",
-     .type = Type::kBool,
-     .def = "true",
-     .doc = "Count requests sent since the last page, so that a burst does not herd."},
-    {.name = "parking",
-     .doc = "Requests that wait, first come first served, while the pool is saturated.",
-     .fields = kParkingFields},
-    {.name = "scrape",
-     .doc = "How this pool's pages are fetched; what is left out is the daemon's.",
-     .fields = kScrapeFields},
-};
-constexpr Field kPool = {.fields = kPoolFields};
 constexpr Field kPoolName = {.type = Type::kString};
 
 constexpr Field kLimitsFields[] = {
@@ -166,7 +92,7 @@ constexpr Field kLimitsFields[] = {
      .min = Nanos(1ms),
      .max = Nanos(10min),
      .def = "5s",
-     .doc = "How long a decision may take."},
+     .doc = "How long a decision may take from the body's end on, the time parked aside."},
 };
 
 constexpr Field kEngineFields[] = {
@@ -221,7 +147,7 @@ constexpr Field kDaemonFields[] = {
     {.name = "http",
      .doc = "Where /metrics, /healthz and /readyz are served; 127.0.0.1:9090 when left out.",
      .fields = kAddressFields},
-    {.name = "admin", .doc = "The Unix socket of inferencectl.", .fields = kAddressFields},
+    {.name = "admin", .doc = "The Unix socket of inferencectl.", .fields = kAdminFields},
     {.name = "manifests",
      .type = Type::kList,
      .max = 1024,

@@ -136,12 +136,12 @@ TEST_CASE("ctl get endpoints, as JSON") {
       Document(Ctl(daemon, {"get", "endpoints", "-p", "qwen3", "-ojson"}), "EndpointList");
   CHECK(list["metadata"]["source"]["server"] == daemon.address());
   REQUIRE(list["items"].size() == 4);
-  RequireKeys(
-      list["items"][0],
-      {"name",          "namespace",  "pool",        "address",      "rank",      "id",
-       "state",         "running",    "waiting",     "kvCacheUsage", "blockSize", "blocks",
-       "prefixQueries", "prefixHits", "preemptions", "lora",         "inFlight",  "unseenPicks",
-       "weight",        "drain",      "picks",       "scrape",       "labels"});
+  RequireKeys(list["items"][0],
+              {"name",      "namespace", "pool",          "address",    "rank",
+               "id",        "state",     "running",       "waiting",    "kvCacheUsage",
+               "blockSize", "blocks",    "prefixQueries", "prefixHits", "preemptions",
+               "lora",      "inFlight",  "unseenPicks",   "weight",     "drain",
+               "picks",     "scrape",    "labels",        "weightNote", "ejection"});
   CHECK(list["items"][0]["waiting"]["value"] == 0);
   CHECK(list["items"][0]["waiting"]["freshness"] == "fresh");
   CHECK(list["items"][3]["waiting"]["value"].is_null());

@@ -43,6 +43,9 @@ class FakeView final : public control::ControlView {
     drains_ = std::make_shared<const control::DrainRows>(std::move(rows));
   }
 
+  const telemetry::EventLog& events() const override { return log; }
+
+  telemetry::EventLog log;
   datastore::Endpoint& endpoint(const std::string& name) { return *endpoints_.at(name); }
   void SetStatus(control::ConfigStatus status);
 
@@ -75,6 +78,10 @@ class FakeActions final : public control::ControlActions {
     undrain_asked = std::move(command);
     return drain_answer;
   }
+  control::WeightAnswer SetWeight(control::WeightCommand command) override {
+    weight_asked = std::move(command);
+    return weight_answer;
+  }
   control::ReloadResult Reload(control::ReloadRequest request) override {
     reload_asked = std::move(request);
     return reload_answer;
@@ -88,6 +95,8 @@ class FakeActions final : public control::ControlActions {
   control::DrainCommand drain_asked;
   control::UndrainCommand undrain_asked;
   control::DrainAnswer drain_answer;
+  control::WeightCommand weight_asked;
+  control::WeightAnswer weight_answer;
   control::ReloadRequest reload_asked;
   control::ReloadResult reload_answer;
 };

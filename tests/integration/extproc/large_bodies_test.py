@@ -100,6 +100,23 @@ def test_a_fault_in_a_large_body_is_told(server):
         talk.end()
 
 
+def test_a_body_that_takes_too_long_to_read_is_refused():
+    with Server("--listen", "127.0.0.1:0", "--max-body", str(64 * MIB), "--workers", "1",
+                "--pick-timeout-ms", "1") as server:
+        with grpc.insecure_channel(server.addresses[0]) as channel:
+            talk = send_large(channel, token_ids(48 * MIB))
+            answer = talk.next().immediate_response
+            assert answer.status.code == 503
+            assert "could not be read in time" in json.loads(answer.body)["error"]["message"]
+            talk.end()
+            small = Conversation(channel)
+            small.send(headers(request_id="small"), body())
+            assert destination(small.next()) == BEST
+            small.answers.cancel()
+            small.end()
+        wait_until(lambda: held(server) == 0)
+
+
 def test_resets_at_any_moment_of_the_parsing():
     dice = random.Random(1)
     bodies = [token_ids(size) for size in (70_000, 200_000, MIB)]

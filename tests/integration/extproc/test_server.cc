@@ -39,6 +39,8 @@ Arguments Parse(int argc, char** argv) {
       out.options.workers = std::stoi(value);
     } else if (name == "--max-body") {
       out.options.max_body_bytes = std::stoull(value);
+    } else if (name == "--pick-timeout-ms") {
+      out.options.pick_timeout = std::chrono::milliseconds(std::stoi(value));
     } else if (name == "--tracking") {
       out.tracking = value == "none" ? inference::api::ResponseTracking::kNone
                                      : inference::api::ResponseTracking::kFull;

@@ -30,7 +30,7 @@ def _model_of(body):
 
 class ModelServer:
     """Serves on 127.0.0.1. Set `mode` to "hang" to accept and never answer, "reset" to
-    cut the connections of all requests but scrapes, "ok" to go on.
+    cut the connections of all requests but scrapes, "error" to answer these with 500, "ok" to go on.
 
     Headers of a request steer its answer: x-test-tokens (count), x-test-delay-ms (before each
     token), x-test-answer-bytes (padding of a plain answer), x-test-trailers (answer has trailers),
@@ -134,6 +134,8 @@ class ModelServer:
         if self.mode == "reset":
             writer.transport.abort()
             return False
+        if self.mode == "error":
+            return await self._plain(connection, writer, b'{"error": {"message": "engine dead"}}', status=500)
         self.in_flight += 1
         self.max_in_flight = max(self.max_in_flight, self.in_flight)
         try:
@@ -175,10 +177,10 @@ class ModelServer:
         writer.write(data)
         await writer.drain()
 
-    async def _plain(self, connection, writer, body, kind="application/json", trailers=()):
+    async def _plain(self, connection, writer, body, kind="application/json", trailers=(), status=200):
         framing = ("transfer-encoding", "chunked") if trailers else ("content-length", str(len(body)))
         headers = [("content-type", kind), ("x-served-by", self.name), framing]
-        data = connection.send(h11.Response(status_code=200, headers=headers))
+        data = connection.send(h11.Response(status_code=status, headers=headers))
         data += connection.send(h11.Data(data=body)) if body else b""
         await self._send(writer, data + connection.send(h11.EndOfMessage(headers=list(trailers))))
         return True

@@ -120,10 +120,10 @@ TEST_CASE("a fallback is owed until it is known who served, or the request ends"
 TEST_CASE("a weight stays within its bounds") {
   const auto endpoint = Make();
   CHECK(endpoint->weight() == Endpoint::kFullWeight);
-  endpoint->SetWeight(0, "warming");
+  endpoint->SetWeight(WeightOf::kUndrain, 0, "warming");
   CHECK(endpoint->weight() == 1);
   CHECK(endpoint->weight_note() == "warming");
-  endpoint->SetWeight(5000, "");
+  endpoint->SetWeight(WeightOf::kUndrain, 5000, "");
   CHECK(endpoint->weight() == Endpoint::kFullWeight);
 }
 

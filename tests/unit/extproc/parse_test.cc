@@ -118,7 +118,7 @@ TEST_CASE("What ends a stream while its body is parsed ends it at once") {
     {
       Parsing parsing(world);
       SessionDriver& stream = parsing.stream;
-      CHECK(stream.out.timer() == Timer::kIdle);
+      CHECK(stream.out.timer() == Timer::kPick);
       switch (what) {
         case kReset:
           stream.session().OnReset();

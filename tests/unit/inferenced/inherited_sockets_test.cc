@@ -11,7 +11,7 @@ inference::api::DaemonConfig Config() {
   config.listeners[0].address.value = "127.0.0.1:9002";
   config.listeners[1].address.value = ":9102";
   config.health_address.value = "127.0.0.1:9003";
-  config.admin_address.value = "unix:///run/inferenced/admin.sock";
+  config.admin.address.value = "unix:///run/inferenced/admin.sock";
   return config;
 }
 

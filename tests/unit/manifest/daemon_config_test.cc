@@ -13,7 +13,7 @@ listeners:
 - {address: "[::1]:9004", tls: {mode: selfSigned}}
 health: {address: ":9003"}
 http: {address: "127.0.0.1:9091"}
-admin: {address: "unix:///run/inferenced/admin.sock"}
+admin: {address: "unix:///run/inferenced/admin.sock", mode: "0666", group: ops, operators: {users: [ci, "1001"], groups: [sre]}}
 manifests: [/etc/inferenced/manifests.d, "*.yaml"]
 pickerConfig: picker.yaml
 pools:
@@ -22,6 +22,8 @@ pools:
     responseTracking: full
     destinationList: 3
     inflightCorrection: false
+    outlierDetection: {consecutive5xx: 3, consecutiveConnectionFailures: 4, baseEjectionTime: 2s, maxEjectionTime: 1m, maxEjectionPercent: 25}
+    slowStart: {window: 40s, minWeightPercent: 5}
     scrape: {interval: 20ms}
 routes: {chat-route: llm/qwen3-32b}
 limits: {maxBodyBytes: 32Mi, bodyBudget: 1G, pickTimeout: 1m30s}
@@ -62,12 +64,26 @@ TEST_CASE("every field of a daemon's configuration is read") {
   CHECK(c.listeners[2].tls.mode == api::TlsMode::kSelfSigned);
   CHECK(*c.health_address == ":9003");
   CHECK(*c.http_address == "127.0.0.1:9091");
-  CHECK(*c.admin_address == "unix:///run/inferenced/admin.sock");
+  CHECK(*c.admin.address == "unix:///run/inferenced/admin.sock");
+  CHECK(*c.admin.mode == 0666);
+  CHECK(*c.admin.group == "ops");
+  REQUIRE(c.admin.operators);
+  REQUIRE(c.admin.operators->users.size() == 2);
+  CHECK(*c.admin.operators->users[1] == "1001");
+  REQUIRE(c.admin.operators->groups.size() == 1);
+  CHECK(*c.admin.operators->groups[0] == "sre");
   REQUIRE(c.manifests.size() == 2);
   CHECK(*c.manifests[1] == "*.yaml");
   CHECK(*c.picker_config == "picker.yaml");
   const api::PoolConfig& pool = c.pools.at("llm/qwen3-32b");
   CHECK(*pool.picker_config == "qwen.yaml");
+  CHECK(*pool.outlier_detection.consecutive_5xx == 3);
+  CHECK(*pool.outlier_detection.consecutive_connection_failures == 4);
+  CHECK(*pool.outlier_detection.base_ejection_time == 2s);
+  CHECK(*pool.outlier_detection.max_ejection_time == 1min);
+  CHECK(*pool.outlier_detection.max_ejection_percent == 25);
+  CHECK(*pool.slow_start.window == 40s);
+  CHECK(*pool.slow_start.min_weight_percent == 5);
   CHECK(*pool.response_tracking == api::ResponseTracking::kFull);
   CHECK(*pool.destination_list == 3);
   CHECK_FALSE(*pool.inflight_correction);
@@ -87,7 +103,7 @@ TEST_CASE("every field of a daemon's configuration is read") {
   CHECK(c.engines[0].sleep_state == "sl");
   CHECK_FALSE(*c.trust_priority_headers);
   CHECK(*c.workers == 4);
-  CHECK(c.workers.origin.ToString() == "f.yaml:25:10");
+  CHECK(c.workers.origin.ToString() == "f.yaml:27:10");
   CHECK(*c.decision_ring == 0);
   CHECK(*c.log_level == "debug");
   CHECK(*c.log_format == "json");
@@ -145,36 +161,49 @@ TEST_CASE("what breaks the schema of a daemon's configuration is reported at its
       {"destinationList: 3", "destinationList: 17", "16:22", "must be 1 to 16, not 17"},
       {"inflightCorrection: false", "inflightCorrection: \"false\"", "17:25",
        "must be true or false, not 'false' (write it without quotes)"},
-      {"scrape: {interval: 20ms}", "scrape: {interval: 5ms}", "18:24",
+      {"mode: \"0666\"", "mode: 0666", "9:61", "admin.mode"},
+      {"mode: \"0666\"", "mode: \"0777\"", "9:61",
+       "admin.mode '0777' is no mode of a socket (write \"0660\""},
+      {"users: [ci, \"1001\"]", "users: ci", "9:100", "admin.operators.users must be a list"},
+      {"users: [ci, \"1001\"]", "users: [\"\"]", "9:101", "admin.operators.users[0]"},
+      {"group: ops", "gruop: ops", "9:69", "did you mean 'group'?"},
+      {"consecutive5xx: 3", "consecutive5xx: -1", "18:40", "must be 0 to 1000000, not -1"},
+      {"consecutive5xx: 3", "consecutive5XX: 3", "18:24", "did you mean 'consecutive5xx'?"},
+      {"maxEjectionTime: 1m", "maxEjectionTime: 1s", "18:116",
+       "outlierDetection.maxEjectionTime 1s is shorter than"},
+      {"maxEjectionPercent: 25", "maxEjectionPercent: 101", "18:140", "must be 0 to 100, not 101"},
+      {"minWeightPercent: 5", "minWeightPercent: 0", "19:48", "must be 1 to 100, not 0"},
+      {"window: 40s", "window: 40", "19:25", "it needs a unit"},
+      {"scrape: {interval: 20ms}", "scrape: {interval: 5ms}", "20:24",
        "pools.llm/qwen3-32b.scrape.interval must be 10ms to 1h, not 5ms"},
-      {"chat-route: llm/qwen3-32b", "chat-route: qwen", "19:22", "'qwen' in routes.chat-route"},
-      {"maxBodyBytes: 32Mi", "maxBodyBytes: 32MB", "20:24",
+      {"chat-route: llm/qwen3-32b", "chat-route: qwen", "21:22", "'qwen' in routes.chat-route"},
+      {"maxBodyBytes: 32Mi", "maxBodyBytes: 32MB", "22:24",
        "limits.maxBodyBytes must be a number of bytes, not '32MB' (such as 64Mi, 2Gi or 1000000)"},
-      {"maxBodyBytes: 32Mi", "maxBodyBytes: 1", "20:24", "must be 1Ki to 4Gi, not 1"},
-      {"bodyBudget: 1G", "bodyBudget: 1M", "20:42",
+      {"maxBodyBytes: 32Mi", "maxBodyBytes: 1", "22:24", "must be 1Ki to 4Gi, not 1"},
+      {"bodyBudget: 1G", "bodyBudget: 1M", "22:42",
        "limits.bodyBudget 1000000 is smaller than limits.maxBodyBytes 32Mi"},
-      {"pickTimeout: 1m30s", "pickTimeout: 90", "20:59",
+      {"pickTimeout: 1m30s", "pickTimeout: 90", "22:59",
        "must be a duration, not 90 (it needs a unit: 500ms, 2s, 1m30s)"},
-      {"pickTimeout: 1m30s", "pickTimeout: 0s", "20:59", "must be 1ms to 10m, not 0s"},
-      {"timeout: 1s", "timeout: -1s", "21:36", "must be a duration, not '-1s'"},
-      {"staleAfter: 3s", "staleAfter: 50ms", "21:52", "is shorter than the interval 100ms"},
-      {"path: /m", "path: m", "21:77", "'m' is no URL path"},
-      {"port: 9100", "port: \"9100\"", "21:87", "write it without quotes"},
-      {"insecureSkipVerify: true", "insecureSkipVerify: yes", "21:113",
+      {"pickTimeout: 1m30s", "pickTimeout: 0s", "22:59", "must be 1ms to 10m, not 0s"},
+      {"timeout: 1s", "timeout: -1s", "23:36", "must be a duration, not '-1s'"},
+      {"staleAfter: 3s", "staleAfter: 50ms", "23:52", "is shorter than the interval 100ms"},
+      {"path: /m", "path: m", "23:77", "'m' is no URL path"},
+      {"port: 9100", "port: \"9100\"", "23:87", "write it without quotes"},
+      {"insecureSkipVerify: true", "insecureSkipVerify: yes", "23:113",
        "must be true or false, not yes"},
-      {", keyFile: c.key", "", "21:9", "needs both certFile and keyFile"},
-      {"{name: mine, ", "{name: 'm n', ", "23:10", "cannot be the value of an engine label"},
-      {"{name: mine, ", "{", "23:3", "engines[0].name is missing"},
-      {"kvUsage: k", "kvUsge: k", "23:56", "did you mean 'kvUsage'?"},
-      {"workers: 4", "workers: 1025", "25:10", "workers must be 0 to 1024, not 1025"},
-      {"logLevel: debug", "logLevel: warning", "27:11",
+      {", keyFile: c.key", "", "23:9", "needs both certFile and keyFile"},
+      {"{name: mine, ", "{name: 'm n', ", "25:10", "cannot be the value of an engine label"},
+      {"{name: mine, ", "{", "25:3", "engines[0].name is missing"},
+      {"kvUsage: k", "kvUsge: k", "25:56", "did you mean 'kvUsage'?"},
+      {"workers: 4", "workers: 1025", "27:10", "workers must be 0 to 1024, not 1025"},
+      {"logLevel: debug", "logLevel: warning", "29:11",
        "logLevel must be one of trace, debug, info, warn, error, not 'warning'"},
-      {"drainTimeout: 10s", "drain-timeout: 10s", "29:1",
+      {"drainTimeout: 10s", "drain-timeout: 10s", "31:1",
        "unknown field 'drain-timeout' (did you mean 'drainTimeout'?)"},
       {"kind: DaemonConfig", "kind: EndpointPickerConfig", "2:7",
        "expected here: DaemonConfig, not 'EndpointPickerConfig'"},
       {"v1alpha1", "v1", "1:13", "there is no DaemonConfig in 'inferenced.dev/v1'"},
-      {"endpointHeader: true\n", "endpointHeader: true\n---\nkind: X\n", "32:1",
+      {"endpointHeader: true\n", "endpointHeader: true\n---\nkind: X\n", "34:1",
        "only one DaemonConfig is expected, this is document 2"},
   };
   for (const BadEdit& edit : table) {
@@ -224,9 +253,9 @@ TEST_CASE("a dump reads back to the same configuration") {
 
 TEST_CASE("a dump says where each value came from") {
   const std::string dump = DumpDaemonConfig(*ReadDaemon(kFull).config);
-  CHECK_THAT(dump, Catch::Contains("\nworkers: 4  # f.yaml:25:10\n"));
+  CHECK_THAT(dump, Catch::Contains("\nworkers: 4  # f.yaml:27:10\n"));
   CHECK_THAT(dump, Catch::Contains("  - address: \"127.0.0.1:9002\"  # f.yaml:5:13\n"));
-  CHECK_THAT(dump, Catch::Contains("  bodyBudget: 1000000000  # f.yaml:20:42\n"));
+  CHECK_THAT(dump, Catch::Contains("  bodyBudget: 1000000000  # f.yaml:22:42\n"));
   const std::string bare = DumpDaemonConfig({});
   CHECK_THAT(bare, Catch::Contains("  interval: \"50ms\"  # default\n") ||
                        Catch::Contains("  interval: 50ms  # default\n"));

@@ -101,6 +101,29 @@ TEST_CASE("Unix: mode before anyone can connect, file gone at the end, folder ma
   CHECK(ConnectUnix(path).status().message().find("is inferenced running?") != std::string::npos);
 }
 
+TEST_CASE("Unix: the mode and the group that are asked for") {
+  const TempDir dir;
+  const std::string path = dir / "s";
+  const auto listener = Listener::Open("unix://" + path, InUse::kRefuse,
+                                       {.mode = 0666, .group = static_cast<uint32_t>(getegid())});
+  REQUIRE(listener.ok());
+  struct stat info{};
+  REQUIRE(stat(path.c_str(), &info) == 0);
+  CHECK((info.st_mode & 0777) == 0666);
+  CHECK(info.st_gid == getegid());
+  if (geteuid() == 0) {
+    const auto other = Listener::Open("unix://" + (dir / "t"), InUse::kRefuse, {.group = 12345});
+    REQUIRE(other.ok());
+    REQUIRE(stat((dir / "t").c_str(), &info) == 0);
+    CHECK(info.st_gid == 12345);
+    CHECK((info.st_mode & 0777) == 0660);
+  } else {
+    const auto other = Listener::Open("unix://" + (dir / "t"), InUse::kRefuse, {.group = 12345});
+    CHECK(other.status().message().find("give it to group 12345") != std::string::npos);
+    CHECK(access((dir / "t").c_str(), F_OK) != 0);
+  }
+}
+
 TEST_CASE("Unix: a socket that somebody answers on is left alone, unless taken over") {
   const TempDir dir;
   const std::string path = dir / "x.sock";

@@ -239,7 +239,31 @@ TEST_CASE("a route to one pool is that pool, also for who only observes") {
   Asker asker;
   const Runtime runtime(1, {MakePool("llm", "blue", 1), MakePool("llm", "green", 1)}, {},
                         {BlueGreen(0, 1), BlueGreen(1, 1)});
-  CHECK(runtime.FindByRoute("httproute/llm/chat/rule/0") == nullptr);  // stands for two
+  CHECK(runtime.FindRoute("httproute/llm/chat/rule/0").pool == nullptr);  // stands for two
+}
+
+TEST_CASE("a route's rule that leads to one pool counts what went there") {
+  Asker asker;
+  ShareBook shares;
+  api::HttpRoute route;
+  route.meta.ns = "llm";
+  route.meta.name = "chat";
+  route.rules.push_back({{{"llm/blue", 1, {}}}, {}});
+  const auto rules = MakeRouteRules({route}, shares, {});
+  const auto requests = [&] { return rules[0]->pools.targets()[0].share->total(); };
+  const Runtime two(1, {MakePool("llm", "blue", 1), MakePool("llm", "green", 1)}, {}, rules);
+  CHECK(two.FindRoute("llm/chat").pool->pool->key() == "llm/blue");
+  CHECK(asker.PoolOf(two, {}, "llm/chat") == "llm/blue");
+  CHECK(requests() == 1);
+  // In a daemon with that pool alone, too; of another pool's rule nothing is counted.
+  const Runtime blue(1, {MakePool("llm", "blue", 1)}, {}, rules);
+  CHECK(asker.Ask(blue, {}, "llm/chat").route_rule == rules[0].get());
+  CHECK(requests() == 2);
+  asker.Ask(blue, {}, "llm/chat", /*dry_run=*/true);
+  const Runtime green(1, {MakePool("llm", "green", 1)}, {}, rules);
+  CHECK(asker.PoolOf(green, {}, "llm/chat") == "llm/green");
+  CHECK(asker.Ask(green, {}, "llm/chat").route_rule == nullptr);
+  CHECK(requests() == 2);
 }
 
 struct Models {

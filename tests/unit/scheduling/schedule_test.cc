@@ -354,7 +354,7 @@ TEST_CASE("a weight is the share of what an endpoint would get otherwise, whatev
     fleet.Report(0, 0, -1, -1);
     fleet.Report(1, 0, -1, -1);
     const auto pool = fleet.pool();
-    fleet[0].SetWeight(200, "warming");
+    fleet[0].SetWeight(datastore::WeightOf::kUndrain, 200, "warming");
     int first = 0;
     constexpr int kPicks = 20000;
     for (int i = 0; i < kPicks; ++i) first += bench.Pick(pool) == "10.0.0.1:8000" ? 1 : 0;
@@ -367,7 +367,7 @@ TEST_CASE("an endpoint that its weight left out is taken when nothing else is le
   Bench bench(QueueOnly());
   Fleet fleet(2);
   const auto pool = fleet.pool();
-  fleet[0].SetWeight(1, "weight 0.1 %");
+  fleet[0].SetWeight(datastore::WeightOf::kOperator, 1, "weight 0.1 %");
   fleet[1].SetAdmission(datastore::Admission::kClosed, "");
   for (int i = 0; i < 50; ++i) REQUIRE(bench.Pick(pool) == "10.0.0.1:8000");
   CHECK_FALSE(bench.decision.only_unreachable);

@@ -59,8 +59,8 @@ struct World {
   }
   void Start() {
     drains.reset();
-    store = *store::LeaseStore::Open(dir / "state.db");
-    drains = std::make_unique<Drains>(clock, 1);
+    store = *store::EndpointStore::Open(dir / "state.db");
+    drains = std::make_unique<Drains>(clock, events, 1);
     REQUIRE(drains->Load(*store).ok());
     drains->Attach(MakeRuntime(endpoints));
   }
@@ -104,8 +104,9 @@ struct World {
 
   testing::TempDir dir;
   FakeClock clock;
+  telemetry::EventLog events{clock};
   std::vector<Shared> endpoints;
-  std::unique_ptr<store::LeaseStore> store;
+  std::unique_ptr<store::EndpointStore> store;
   std::unique_ptr<Drains> drains;
 };
 
@@ -359,7 +360,7 @@ TEST_CASE("what can't be kept, or isn't this process's to keep, is refused") {
   DrainCommand unknown = world.Command(0);
   unknown.endpoints[0].name = "gpu-77";
   CHECK(world.drains->Drain(unknown).status.code() == Code::kNotFound);
-  Drains nothing_kept(world.clock, 1);
+  Drains nothing_kept(world.clock, world.events, 1);
   nothing_kept.Attach(MakeRuntime(world.endpoints));
   CHECK(nothing_kept.Drain(world.Command(0)).status.code() == Code::kFailedPrecondition);
   REQUIRE(world.drains->Drain(world.Command(0)).status.ok());

@@ -47,6 +47,16 @@ struct Lease {
   bool operator==(const Lease&) const = default;
 };
 
+/// An endpoint gets less than its share of the requests. One for each endpoint at most.
+struct Weight {
+  EndpointKey endpoint;
+  uint32_t permille = 1000;  // 1..999
+  std::string who, reason;   // who set it, and why
+  base::WallTime at{};
+
+  bool operator==(const Weight&) const = default;
+};
+
 /// One line of the history that is not about applied objects.
 struct Operation {
   int64_t id = 0;  // given by the store, rising
@@ -56,28 +66,34 @@ struct Operation {
   std::string before, after;  // for people; empty: nothing was there
 };
 
-/// The leases, and what was done by command beside applying objects. In the state file, with a
-/// connection of its own. Thread-safe; calls wait for each other and for the disk.
-class LeaseStore {
+/// What was set for single endpoints (leases of drains, weights), and what was done by command
+/// beside applying objects. In the state file, with a connection of its own. Thread-safe; calls
+/// wait for each other and for the disk.
+class EndpointStore {
  public:
   /// `keep`: operations that are remembered.
-  static Result<std::unique_ptr<LeaseStore>> Open(const std::string& path, int64_t keep = 1000);
+  static Result<std::unique_ptr<EndpointStore>> Open(const std::string& path, int64_t keep = 1000);
 
   struct Change {
     std::vector<Lease> puts;            // new, or in place of the one with that id
     std::vector<std::string> removals;  // ids
     std::vector<Operation> operations;
+    std::vector<Weight> weights;  // new, or in place of the endpoint's
+    std::vector<EndpointKey> unweighted;
   };
   /// All of it or nothing; on the disk when it answers. Times are kept in milliseconds.
   Status Commit(const Change& change);
   Result<std::vector<Lease>> Leases() const;
+  Result<std::vector<Weight>> Weights() const;
   /// The newest first.
   Result<std::vector<Operation>> Operations(int64_t limit) const;
 
  private:
-  LeaseStore(Database database, int64_t keep) : database_(std::move(database)), keep_(keep) {}
+  EndpointStore(Database database, int64_t keep) : database_(std::move(database)), keep_(keep) {}
   Status Put(const Lease& lease);
   Status Remove(const std::string& id);
+  Status Put(const Weight& weight);
+  Status RemoveWeight(const EndpointKey& endpoint);
   Status Add(const Operation& operation);
   Status Prune();
 

@@ -1,4 +1,4 @@
-#include "store/lease_store.h"
+#include "store/endpoint_store.h"
 
 #include <chrono>
 #include <utility>
@@ -26,14 +26,14 @@ std::string EndpointKey::ToString() const {
          std::to_string(port) + ")";
 }
 
-Result<std::unique_ptr<LeaseStore>> LeaseStore::Open(const std::string& path, int64_t keep) {
+Result<std::unique_ptr<EndpointStore>> EndpointStore::Open(const std::string& path, int64_t keep) {
   Result<Database> database = Database::Open(path);
   if (!database.ok()) return database.status();
   if (const Status made = MakeSchema(*database); !made.ok()) return made;
-  return std::unique_ptr<LeaseStore>(new LeaseStore(*std::move(database), keep));
+  return std::unique_ptr<EndpointStore>(new EndpointStore(*std::move(database), keep));
 }
 
-Status LeaseStore::Commit(const Change& change) {
+Status EndpointStore::Commit(const Change& change) {
   const std::lock_guard lock(mutex_);
   return database_.InTransaction([&]() -> Status {
     for (const std::string& id : change.removals) {
@@ -42,6 +42,12 @@ Status LeaseStore::Commit(const Change& change) {
     for (const Lease& lease : change.puts) {
       if (const Status done = Put(lease); !done.ok()) return done;
     }
+    for (const EndpointKey& endpoint : change.unweighted) {
+      if (const Status done = RemoveWeight(endpoint); !done.ok()) return done;
+    }
+    for (const Weight& weight : change.weights) {
+      if (const Status done = Put(weight); !done.ok()) return done;
+    }
     for (const Operation& operation : change.operations) {
       if (const Status done = Add(operation); !done.ok()) return done;
     }
@@ -49,7 +55,7 @@ Status LeaseStore::Commit(const Change& change) {
   });
 }
 
-Status LeaseStore::Put(const Lease& lease) {
+Status EndpointStore::Put(const Lease& lease) {
   Result<Statement> put = database_.Prepare(
       "INSERT OR REPLACE INTO lease VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, "
       "?14)");
@@ -69,13 +75,31 @@ Status LeaseStore::Put(const Lease& lease) {
       .Run();
 }
 
-Status LeaseStore::Remove(const std::string& id) {
+Status EndpointStore::Remove(const std::string& id) {
   Result<Statement> remove = database_.Prepare("DELETE FROM lease WHERE id = ?1");
   if (!remove.ok()) return remove.status();
   return remove->Bind(1, id).Run();
 }
 
-Status LeaseStore::Add(const Operation& operation) {
+Status EndpointStore::Put(const Weight& weight) {
+  Result<Statement> put =
+      database_.Prepare("INSERT OR REPLACE INTO weight VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)");
+  if (!put.ok()) return put.status();
+  const EndpointKey& endpoint = weight.endpoint;
+  put->Bind(1, endpoint.ns).Bind(2, endpoint.name).Bind(3, endpoint.address);
+  put->Bind(4, int64_t{endpoint.port}).Bind(5, int64_t{weight.permille}).Bind(6, weight.who);
+  return put->Bind(7, weight.reason).Bind(8, Millis(weight.at)).Run();
+}
+
+Status EndpointStore::RemoveWeight(const EndpointKey& endpoint) {
+  Result<Statement> remove = database_.Prepare(
+      "DELETE FROM weight WHERE ns = ?1 AND name = ?2 AND address = ?3 AND port = ?4");
+  if (!remove.ok()) return remove.status();
+  remove->Bind(1, endpoint.ns).Bind(2, endpoint.name).Bind(3, endpoint.address);
+  return remove->Bind(4, int64_t{endpoint.port}).Run();
+}
+
+Status EndpointStore::Add(const Operation& operation) {
   Result<Statement> add = database_.Prepare(
       "INSERT INTO operation(at_ms, who, verb, reason, subject, before, after) "
       "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)");
@@ -85,14 +109,14 @@ Status LeaseStore::Add(const Operation& operation) {
   return add->Bind(7, operation.after).Run();
 }
 
-Status LeaseStore::Prune() {
+Status EndpointStore::Prune() {
   Result<Statement> prune =
       database_.Prepare("DELETE FROM operation WHERE id <= (SELECT max(id) FROM operation) - ?1");
   if (!prune.ok()) return prune.status();
   return prune->Bind(1, keep_).Run();
 }
 
-Result<std::vector<Lease>> LeaseStore::Leases() const {
+Result<std::vector<Lease>> EndpointStore::Leases() const {
   const std::lock_guard lock(mutex_);
   Result<Statement> rows = database_.Prepare(
       "SELECT id, ns, name, address, port, owner, peer, reason, soft_ms, created_ms, timeout_ms, "
@@ -122,7 +146,28 @@ Result<std::vector<Lease>> LeaseStore::Leases() const {
   }
 }
 
-Result<std::vector<Operation>> LeaseStore::Operations(int64_t limit) const {
+Result<std::vector<Weight>> EndpointStore::Weights() const {
+  const std::lock_guard lock(mutex_);
+  Result<Statement> rows = database_.Prepare(
+      "SELECT ns, name, address, port, permille, who, reason, at_ms FROM weight ORDER BY 1, 2, 3, "
+      "4");
+  if (!rows.ok()) return rows.status();
+  std::vector<Weight> out;
+  while (true) {
+    const Result<bool> row = rows->Step();
+    if (!row.ok()) return row.status();
+    if (!*row) return out;
+    Weight weight;
+    weight.endpoint = {rows->Text(0), rows->Text(1), rows->Text(2), static_cast<int>(rows->Int(3))};
+    weight.permille = static_cast<uint32_t>(rows->Int(4));
+    weight.who = rows->Text(5);
+    weight.reason = rows->Text(6);
+    weight.at = base::WallTime(milliseconds(rows->Int(7)));
+    out.push_back(std::move(weight));
+  }
+}
+
+Result<std::vector<Operation>> EndpointStore::Operations(int64_t limit) const {
   const std::lock_guard lock(mutex_);
   Result<Statement> rows = database_.Prepare(
       "SELECT id, at_ms, who, verb, reason, subject, before, after FROM operation "

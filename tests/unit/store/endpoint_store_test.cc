@@ -1,4 +1,4 @@
-#include "store/lease_store.h"
+#include "store/endpoint_store.h"
 
 #include <catch2/catch.hpp>
 
@@ -12,8 +12,8 @@ using std::chrono::milliseconds;
 
 const base::WallTime kNow{std::chrono::seconds(1'700'000'000)};
 
-std::unique_ptr<LeaseStore> OpenIn(const testing::TempDir& dir, int64_t keep = 1000) {
-  auto store = LeaseStore::Open(dir / "state.db", keep);
+std::unique_ptr<EndpointStore> OpenIn(const testing::TempDir& dir, int64_t keep = 1000) {
+  auto store = EndpointStore::Open(dir / "state.db", keep);
   REQUIRE(store.ok());
   return std::move(*store);
 }
@@ -59,11 +59,29 @@ TEST_CASE("an owner has one lease on an endpoint; others keep theirs") {
   CHECK(*store->Leases() == std::vector{Make("d-2", "bob")});
 }
 
+TEST_CASE("an endpoint has one weight, until it is taken away") {
+  const testing::TempDir dir;
+  const Weight half{{"llm", "gpu-1", "10.2.0.11", 8000}, 500, "root (uid 0)", "a fan", kNow};
+  Weight other = half;
+  other.endpoint.port = 8001;
+  EndpointStore::Change change;
+  change.weights = {half, other};
+  REQUIRE(OpenIn(dir)->Commit(change).ok());
+  CHECK(*OpenIn(dir)->Weights() == std::vector{half, other});
+  Weight less = half;
+  less.permille = 1;
+  change = {};
+  change.weights = {less};
+  change.unweighted = {other.endpoint, {"llm", "unknown", "10.2.0.11", 8000}};
+  REQUIRE(OpenIn(dir)->Commit(change).ok());
+  CHECK(*OpenIn(dir)->Weights() == std::vector{less});
+}
+
 TEST_CASE("operations: the newest first, the oldest forgotten") {
   const testing::TempDir dir;
   const auto store = OpenIn(dir, 3);
   for (int i = 1; i <= 5; ++i) {
-    LeaseStore::Change change;
+    EndpointStore::Change change;
     change.operations.push_back({0, kNow + milliseconds(i), "alice", "drain", "why",
                                  "endpoint " + std::to_string(i), "before", "after"});
     REQUIRE(store->Commit(change).ok());
@@ -100,6 +118,7 @@ TEST_CASE("a file of the release before leases has them after it was opened") {
   REQUIRE(manifests.ok());
   CHECK(*(*manifests)->generation() == 7);
   CHECK(OpenIn(dir)->Leases()->size() == 1);
+  CHECK(OpenIn(dir)->Weights()->empty());
 }
 
 }  // namespace

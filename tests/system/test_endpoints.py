@@ -1,0 +1,320 @@
+"""What is set for single endpoints, what happens to them, and who may have it done."""
+
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import uuid
+
+import pytest
+import yaml
+from harness.daemon import program
+from harness.model_server import ModelServer
+from harness.openai import CHAT, JSON, chat
+from harness.process import wait_until
+from test_drain import FAST, Plain
+from test_output_schemas import check
+
+
+@pytest.fixture
+def plain(loop, tmp_path):
+    made = Plain(loop, tmp_path / "daemon")
+    yield made
+    made.stop()
+
+
+def end(plain, number):
+    plain.daemon.process.signal(number)
+    plain.daemon.process.child.wait(15)
+
+
+def restart(plain, number):
+    end(plain, number)
+    plain.daemon.restart()
+
+
+def events(plain, *arguments):
+    done = plain("events", "-o", "json", *arguments)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)["items"]
+
+
+def kinds(plain, *arguments):
+    return [event["event"] for event in events(plain, *arguments)]
+
+
+# --- weights ---
+
+
+def test_a_weight_is_shown_kept_and_taken_back(plain):
+    done = plain("endpoint", "weight", "gpu-1", "50%", "--reason", "a fan is broken")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "gpu-1  weight 100 % -> 50 %\n"
+    table = plain("get", "endpoints").stdout
+    assert re.search(r"gets 50 % of its share: weight 50 % by \S.*: a fan is broken", table)
+    item = plain.daemon.listed()["gpu-1"]
+    assert item["weight"] == 0.5 and "a fan is broken" in item["weightNote"]
+    assert plain.daemon.listed()["gpu-2"]["weight"] == 1
+
+    restart(plain, signal.SIGKILL)
+    assert plain.daemon.listed()["gpu-1"]["weight"] == 0.5
+
+    done = plain("endpoint", "weight", "gpu-1", "12.5%", "-o", "json")
+    check(json.loads(done.stdout), "WeightResult")
+    row = json.loads(done.stdout)["items"][0]
+    assert (row["name"], row["before"], row["after"]) == ("gpu-1", 0.5, 0.125)
+    assert plain("endpoint", "weight", "gpu-1", "12.5%").stdout.endswith("12.5 %, as before\n")
+    done = plain("endpoint", "weight", "gpu-1", "100%", "--dry-run", "server")
+    assert "(dry run)" in done.stdout
+    assert plain.daemon.listed()["gpu-1"]["weight"] == 0.125
+    assert plain("endpoint", "weight", "-l", "app=vllm", "-p", "llm/chat", "100%").returncode == 0
+    item = plain.daemon.listed()["gpu-1"]
+    assert item["weight"] == 1 and item["weightNote"] is None
+    history = [h for h in json.loads(plain("history", "-o", "json").stdout)["operations"]
+               if h["verb"] == "endpoint weight"]
+    assert [(h["before"], h["after"]) for h in history] == [
+        ("12.5 %", "100 %"), ("50 %", "12.5 %"), ("100 %", "50 %")]
+    assert history[-1]["reason"] == "a fan is broken"
+
+
+@pytest.mark.parametrize("operands, message", [
+    ([], "endpoint weight"),
+    (["50%"], "which endpoints?"),
+    (["gpu-1"], "a weight is 0.1% to 100%"),
+    (["gpu-1", "50"], 'not "50"'),
+    (["gpu-1", "101%"], "a weight is 0.1% to 100%"),
+    (["gpu-1", "0.05%"], "in steps of 0.1%"),
+    (["gpu-1", "-5%"], ""),
+    (["gpu-1", "nan%"], "a weight is"),
+    (["gpu-1", "0%"], "inferencectl cordon"),
+    (["gpu-1", "50%", "-l", "app=vllm", "-p", "llm/chat"], "not both"),
+])
+def test_weights_that_are_none(plain, operands, message):
+    done = plain("endpoint", "weight", *operands)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert plain.daemon.listed()["gpu-1"]["weight"] == 1
+
+
+def test_weights_of_what_is_not_there_or_can_not_be_kept(plain, loop, tmp_path):
+    assert plain("endpoint", "weight", "gpu-1", "gpu-7", "50%").returncode == 1
+    assert plain.daemon.listed()["gpu-1"]["weight"] == 1
+    other = Plain(loop, tmp_path / "other", config={"stateFile": "none"})
+    try:
+        done = other("endpoint", "weight", "gpu-1", "50%")
+        assert done.returncode == 6
+        assert "set stateFile" in done.stderr
+    finally:
+        other.stop()
+
+
+def test_requests_follow_the_weight(make_stack):
+    stack = make_stack("full-duplex", servers=2)
+    heavy, light = stack.servers
+    stack.daemon.ctl("endpoint", "weight", light.name, "10%")
+    heavy.waiting = 20  # the light one would get them all
+    wait_until(lambda: stack.daemon.listed()[heavy.name]["waiting"]["value"] == 20, "it is scraped")
+    n = 200
+    for _ in range(n):
+        body = chat(str(uuid.uuid4()))  # no prefix in common
+        assert stack.request("1.1", "POST", CHAT, headers=JSON, body=body).status == 200
+    # Binomial(200, 0.1): 20 expected, 4.2 standard deviation; five of them.
+    assert 1 <= len(light.seen) <= 42, (len(heavy.seen), len(light.seen))
+
+
+def test_a_new_endpoint_starts_slowly(loop, tmp_path):
+    slow = {"pools": {"llm/chat": {"slowStart": {"window": "3s", "minWeightPercent": 20}}}}
+    plain = Plain(loop, tmp_path / "daemon", config=slow)
+    third = ModelServer(loop, "gpu-3")
+    try:
+        assert {e["weight"] for e in plain.daemon.listed().values()} == {1}, "those of the start don't"
+        endpoints = {s.name: s.address for s in [*plain.servers, third]}
+        plain.daemon.set_endpoints(endpoints)
+        wait_until(lambda: plain.daemon.listed().get("gpu-3", {}).get("state") == "Warming", "it warms")
+        item = plain.daemon.listed()["gpu-3"]
+        assert 0.2 <= item["weight"] < 1 and "slow start" in item["weightNote"]
+        wait_until(lambda: plain.daemon.listed()["gpu-3"]["state"] == "Ready", "it is warm")
+        assert plain.daemon.listed()["gpu-3"]["weight"] == 1
+        assert kinds(plain, "gpu-3") == ["Warming", "Warm"]
+
+        # Away for a while, it starts slowly again.
+        third.die()
+        wait_until(lambda: plain.daemon.listed()["gpu-3"]["weight"] == 0.2, "it is away")
+        third.revive()
+        wait_until(lambda: plain.daemon.listed()["gpu-3"]["state"] == "Warming", "it warms again")
+        wait_until(lambda: kinds(plain, "gpu-3")[2:] == ["Unreachable", "Reachable", "Warming"],
+                   "it is told")
+    finally:
+        plain.stop()
+        third.die()
+
+
+# --- events ---
+
+
+def test_what_happens_is_told(plain):
+    assert events(plain, "--since", "1ms") == []
+    first = events(plain)
+    assert first[0]["event"] == "Reloaded" and first[0]["subject"]["kind"] == "configuration"
+    plain("cordon", "gpu-1", "--reason", "kernel upgrade")
+    plain("undrain", "gpu-1", "--reason", "done")
+    told = events(plain, "gpu-1")
+    assert [e["event"] for e in told] == ["Draining", "Undrained"]
+    assert told[0]["reason"] == "kernel upgrade" and told[1]["reason"] == "done"
+    assert "uid" in told[0]["who"]
+    assert told[0]["subject"]["address"] == plain.servers[0].address
+    check(json.loads(plain("events", "-o", "json").stdout), "EventList")
+
+    good = (plain.daemon.manifests / "pool.yaml").read_text()
+    (plain.daemon.manifests / "pool.yaml").write_text("nonsense: true\n")
+    wait_until(lambda: "Rejected" in kinds(plain), "it is refused")
+    rejected = events(plain, "configuration", "--warnings")[-1]
+    assert rejected["severity"] == "warning"
+    assert "pool.yaml:1:1" in rejected["message"] and "stays in force" in rejected["message"]
+    (plain.daemon.manifests / "pool.yaml").write_text(good)
+    wait_until(lambda: kinds(plain)[-1] == "Reloaded", "it is taken")
+
+    plain.servers[0].die()
+    wait_until(lambda: "Unreachable" in kinds(plain, "--warnings"), "it is missed")
+    plain.servers[0].revive()
+    wait_until(lambda: kinds(plain, "gpu-1")[-1] == "Reachable", "it is found")
+
+    lines = plain("events").stdout.splitlines()
+    assert len(lines) == len(events(plain))
+    line = next(line for line in lines if "Draining" in line)
+    assert re.fullmatch(r"\S+Z  Draining     endpoint llm/gpu-1 \(127\.0\.0\.1:\d+\): lease .*, "
+                        r"by .* \(kernel upgrade\)", line)
+    for line in plain("events", "-o", "jsonl").stdout.splitlines():
+        check(json.loads(line), "Event")
+    assert plain("events", "-w", "-o", "json").returncode == 2
+
+
+def test_a_watch_goes_on_over_a_restart(plain):
+    watch = subprocess.Popen(
+        [program("inferencectl"), "--server", plain.daemon.admin, "events", "-w", "-o", "jsonl"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        def next_event(kind):
+            while True:
+                event = json.loads(watch.stdout.readline())
+                if event["event"] == kind:
+                    return event
+        assert next_event("Reloaded")["id"] == 1
+        plain("cordon", "gpu-1")
+        assert next_event("Draining")["subject"]["name"] == "gpu-1"
+        restart(plain, signal.SIGKILL)
+        assert next_event("Reloaded")["id"] == 1, "those of the next run, from its start"
+        plain("undrain", "gpu-1")
+        assert next_event("Undrained")["subject"]["name"] == "gpu-1"
+        watch.send_signal(signal.SIGINT)
+        _, err = watch.communicate(timeout=10)
+        assert watch.returncode == 130
+        assert "waiting for a daemon" in err and "another run of the daemon answers" in err
+    finally:
+        watch.kill()
+
+
+def test_a_watch_of_nobody_ends_at_once(tmp_path):
+    done = subprocess.run([program("inferencectl"), "--server", f"unix://{tmp_path}/none", "events", "-w"],
+                          capture_output=True, text=True, timeout=10)
+    assert done.returncode == 4
+    assert "is inferenced running?" in done.stderr
+
+
+def test_describe_tells_drains_weights_and_events(plain):
+    plain.servers[0].running = 2
+    plain("endpoint", "weight", "gpu-1", "25%", "--reason", "hot")
+    plain("drain", "gpu-1", *FAST, "--timeout", "1s", "--reason", "kernel upgrade")
+    out = plain("describe", "endpoint", "gpu-1").stdout
+    assert "state       Overdue" in out
+    assert re.search(r"weight      25 %: weight 25 % by .*: hot", out)
+    assert re.search(r"drain       lease d-\w+ of alice@test: kernel upgrade, since ", out)
+    assert "in the way: the server has 2 running and 0 waiting" in out
+    assert re.search(r"events      \S+Z  Weighted: 100 % -> 25 %", out)
+    assert "Overdue: the time of alice@test is over" in out
+    assert "gpu-2" not in out
+
+
+# --- who may ---
+
+
+@pytest.fixture
+def nobody(plain, tmp_path):
+    """inferencectl as a user who is no operator."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can run a program as somebody else")
+    copy = pathlib.Path(f"/tmp/inferencectl-{uuid.uuid4().hex}")
+    copy.write_bytes(program("inferencectl").read_bytes())
+    copy.chmod(0o755)
+    sockets = pathlib.Path(plain.daemon.admin.removeprefix("unix://")).parent
+    sockets.chmod(0o755)
+
+    def run(*arguments, groups=()):
+        listed = f"--groups={','.join(map(str, groups))}" if groups else "--clear-groups"
+        return subprocess.run(
+            ["setpriv", "--reuid=65534", "--regid=65534", listed, copy, "--server", plain.daemon.admin,
+             *arguments], capture_output=True, text=True, timeout=30, cwd="/", env={"HOME": "/nonexistent"})
+    yield run
+    copy.unlink()
+
+
+CHANGES = [["drain", "gpu-1", "--no-wait"], ["undrain", "gpu-1"], ["endpoint", "weight", "gpu-1", "50%"],
+           ["daemon", "reload"], ["delete", "inferencepool/chat", "-n", "llm"],
+           ["rollback", "--to", "1"]]
+
+
+def with_admin(plain, **admin):
+    document = yaml.safe_load(plain.daemon.config.read_text())
+    document["admin"].update(admin)
+    plain.daemon.config.write_text(yaml.safe_dump(document, sort_keys=False))
+
+
+def test_the_socket_keeps_others_out(nobody, plain):
+    done = nobody("status")
+    assert done.returncode == 4
+    assert "permission denied" in done.stderr
+
+
+def test_who_may_look_may_not_operate(nobody, plain):
+    with_admin(plain, mode="0666", operators={"groups": ["4711"]})
+    restart(plain, signal.SIGTERM)
+    for words in (["status"], ["get", "endpoints"], ["events"], ["history"], ["drain", "status"]):
+        assert nobody(*words).returncode == 0, words
+    for words in CHANGES:
+        done = nobody(*words)
+        assert done.returncode == 4, (words, done.stdout, done.stderr)
+        told = done.stdout + done.stderr
+        assert "nobody (uid 65534) may look here, not change anything; operators are group 4711" in told
+    assert json.loads(plain("history", "-o", "json").stdout)["operations"] == []
+    # What changes nothing is for everyone.
+    assert nobody("drain", "gpu-1", "--dry-run", "server").returncode == 0
+    assert nobody("endpoint", "weight", "gpu-1", "50%", "--dry-run", "server").returncode == 0
+
+    # The kernel says who is in which group; a reload changes who may.
+    assert nobody("endpoint", "weight", "gpu-1", "50%", groups=[4711]).returncode == 0
+    operation = json.loads(plain("history", "-o", "json").stdout)["operations"][0]
+    assert operation["who"] == "nobody (uid 65534)"
+    with_admin(plain, operators={"users": ["nobody"]})
+    assert plain("daemon", "reload", "--wait").returncode == 0
+    assert nobody("endpoint", "weight", "gpu-1", "60%").returncode == 0
+
+
+def test_a_socket_for_a_group(nobody, plain):
+    with_admin(plain, group="4712")
+    done = plain("daemon", "reload", "--wait")
+    assert done.returncode == 1
+    assert "only a restart can change: admin.group" in done.stdout + done.stderr
+    restart(plain, signal.SIGTERM)
+    assert nobody("status").returncode == 4
+    assert nobody("status", groups=[4712]).returncode == 0
+
+
+def test_a_group_that_is_not_there_is_told(plain):
+    with_admin(plain, group="no-such-group")
+    end(plain, signal.SIGTERM)
+    done = subprocess.run([program("inferenced"), "--config", plain.daemon.config], capture_output=True,
+                          text=True, timeout=30)
+    assert done.returncode != 0
+    assert "admin.group: there is no group" in done.stderr and "no-such-group" in done.stderr
