@@ -41,6 +41,19 @@ struct OptionRow {
   std::string_view doc = {};
 };
 
+/// Of verbs that ask all daemons of the same pools.
+constexpr OptionRow ReplicasOption(std::string_view verbs) {
+  return {.verbs = verbs,
+          .name = "replicas",
+          .argument = "ADDRESS",
+          .config = "replicas",
+          .repeatable = true,
+          .words = Words::kServers,
+          .doc =
+              "all daemons that serve the same pools; --server, given once or more, is "
+              "stronger"};
+}
+
 struct VerbRow {
   std::string_view name = {};      // two words when it is nested, as "config show"
   std::string_view operands = {};  // "[NAME...]"

@@ -30,13 +30,10 @@ read -ra pickers <<<"$PICKERS"
 ctl() { inferencectl --server "${pickers[0]}" "$@"; }
 say() { printf '== %s\n' "$*"; }
 
-# All daemons together: a drain is true when each of them says so.
-together() {
-  local verb=$1 servers=()
-  shift
-  for picker in "${pickers[@]}"; do servers+=(--server "$picker"); done
-  inferencectl "$verb" "${servers[@]}" "$@"
-}
+# All daemons together: a drain is true when each of them says so, and so are weights.
+servers=()
+for picker in "${pickers[@]}"; do servers+=(--server "$picker"); done
+together() { inferencectl "${servers[@]}" "$@"; }
 
 replace_all() {
   local names name
@@ -51,21 +48,18 @@ replace_all() {
 
 # Weights are written into the file that every daemon reads; each must draw by them.
 shift_to() {  # TARGET NAME=WEIGHT...
-  local picker
   say "traffic of $1: ${*:2}"
-  for picker in "${pickers[@]}"; do
-    inferencectl --server "$picker" traffic set "$@" --allow-new --write "$RULES" --wait
-  done
-  for picker in "${pickers[@]}"; do verify "$picker" "$1"; done
+  together traffic set "$@" --allow-new --write "$RULES" --wait
+  verify "$1"
 }
 
 # Waits for enough requests. A share that is off is looked at once more with twice as many: one of
 # some 400 good ones is off by chance.
-verify() {  # PICKER TARGET
+verify() {  # TARGET
   local code tries=0 least=$MIN_REQUESTS
   while true; do
     code=0
-    inferencectl --server "$1" traffic verify "$2" --min-requests "$least" --no-headers || code=$?
+    together traffic verify "$1" --min-requests "$least" --no-headers || code=$?
     case $code in
       0) return 0 ;;
       8) sleep 0.5 ;;

@@ -1,5 +1,6 @@
 #include "admin/drains.h"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -146,6 +147,17 @@ void FillAnswer(const control::DrainAnswer& answer, v1::DrainResponse* out) {
     if (pool.saturation) p->set_saturation(*pool.saturation);
   }
   for (const std::string& warning : answer.warnings) out->add_warnings(SafeText(warning));
+}
+
+void FillOldest(const PendingRequests& oldest, base::WallTime now, v1::ListDrainsResponse* out) {
+  const int64_t now_ms = std::chrono::duration_cast<milliseconds>(now.time_since_epoch()).count();
+  for (v1::Drain& drain : *out->mutable_drains()) {
+    const v1::EndpointKey& key = drain.endpoint();
+    const auto found = oldest.find({key.namespace_(), key.name(), key.ip(), key.port()});
+    if (found == oldest.end() || drain.in_flight() == 0) continue;
+    drain.mutable_oldest()->set_request_id(SafeText(found->second.request_id));
+    drain.mutable_oldest()->set_age_ms(std::max<int64_t>(0, now_ms - found->second.wall_ms));
+  }
 }
 
 void FillOperation(const store::Operation& operation, v1::Operation* out) {

@@ -10,6 +10,7 @@
 #include "admin/dry_run.h"
 #include "admin/endpoints.h"
 #include "admin/splits.h"
+#include "control/endpoint_commands.h"
 
 namespace inference::admin {
 namespace {
@@ -220,6 +221,29 @@ Status AdminService::MayAct(const Peer& peer, bool dry_run) const {
   return dry_run ? Status::Ok() : MayOperate(peer, view_.daemon_config()->admin);
 }
 
+PendingRequests AdminService::OldestRequests(const control::DrainRows& rows) {
+  constexpr std::chrono::seconds kLookAgain(1);
+  std::map<uint32_t, store::EndpointKey> wanted;
+  for (const picker::PoolRuntime& pool : view_.runtime().Get()->pools()) {
+    for (const auto& endpoint : pool.pool->endpoints()) {
+      const store::EndpointKey key = control::KeyOf(*endpoint);
+      const auto row = rows.find(key);
+      if (row != rows.end() && row->second.owed.in_flight > 0) wanted.emplace(endpoint->id(), key);
+    }
+  }
+  const std::lock_guard lock(oldest_mutex_);
+  if (clock_.Now() < look_again_) return oldest_;
+  oldest_.clear();
+  if (wanted.empty()) return oldest_;
+  look_again_ = clock_.Now() + kLookAgain;
+  std::vector<uint32_t> ids;
+  for (const auto& [id, key] : wanted) ids.push_back(id);
+  for (auto& [id, request] : decisions_->OldestPending(ids)) {
+    oldest_[wanted.at(id)] = std::move(request);
+  }
+  return oldest_;
+}
+
 std::string AdminService::Instance() const {
   const auto started =
       std::chrono::duration_cast<std::chrono::milliseconds>(info_.started_at.time_since_epoch());
@@ -268,7 +292,9 @@ grpc::Status AdminService::ListDrains(grpc::ServerContext*, const v1::ListDrains
   response->set_instance(Instance());
   response->set_generation(view_.runtime().Get()->generation());
   *response->mutable_observed_at() = ToTimestamp(clock_.WallNow());
-  for (const auto& [key, row] : *view_.drains()) FillDrain(row, response->add_drains());
+  const std::shared_ptr<const control::DrainRows> rows = view_.drains();
+  for (const auto& [key, row] : *rows) FillDrain(row, response->add_drains());
+  if (decisions_ != nullptr) FillOldest(OldestRequests(*rows), clock_.WallNow(), response);
   return grpc::Status::OK;
 }
 

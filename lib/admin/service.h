@@ -6,6 +6,7 @@
 #include <mutex>
 
 #include "admin/daemon_info.h"
+#include "admin/drains.h"
 #include "admin/peers.h"
 #include "admin/rooms.h"
 #include "base/clock.h"
@@ -63,6 +64,8 @@ class AdminService final : public v1::Admin::Service {
   grpc::Status BeginWatch();
   /// `status`, or that the daemon is stopping.
   grpc::Status EndWatch(const grpc::Status& status);
+  /// Of drained endpoints with requests in flight; as of a second ago at most.
+  PendingRequests OldestRequests(const control::DrainRows& rows);
   /// Which run of which daemon this is.
   std::string Instance() const;
   /// False when the watch is over.
@@ -74,6 +77,10 @@ class AdminService final : public v1::Admin::Service {
   const DaemonInfo info_;
   const base::Clock& clock_;
   std::atomic<uint64_t> next_seed_;
+
+  std::mutex oldest_mutex_;
+  PendingRequests oldest_;   // guarded by oldest_mutex_
+  base::Time look_again_{};  // the same
 
   std::mutex mutex_;
   std::condition_variable ended_changed_;

@@ -61,4 +61,18 @@ std::optional<picker::DecisionRecord> DecisionRing::Find(std::string_view reques
   return std::nullopt;
 }
 
+void DecisionRing::OldestPending(const std::vector<uint32_t>& endpoint_ids,
+                                 picker::PendingByEndpoint& out) const {
+  const uint64_t oldest = next_ > records_.size() ? next_ - records_.size() : 0;
+  for (uint64_t i = oldest; i < next_; ++i) {
+    const picker::DecisionRecord& record = records_[i % records_.size()];
+    if (record.outcome != picker::StreamOutcome::kPending || record.n_top == 0) continue;
+    const uint32_t id = record.top[0].endpoint_id;
+    if (std::find(endpoint_ids.begin(), endpoint_ids.end(), id) == endpoint_ids.end()) continue;
+    const auto known = out.find(id);
+    if (known != out.end() && known->second.wall_ms <= record.wall_ms) continue;
+    out[id] = {std::string(record.request_id_view()), record.wall_ms};
+  }
+}
+
 }  // namespace inference::extproc

@@ -36,6 +36,10 @@ class DecisionRing {
   void SetFault(uint64_t handle, std::string_view fault);
   /// The newest of that request id.
   std::optional<picker::DecisionRecord> Find(std::string_view request_id) const;
+  /// Puts into `out` the oldest request of each endpoint that has not ended, unless an older one is
+  /// there.
+  void OldestPending(const std::vector<uint32_t>& endpoint_ids,
+                     picker::PendingByEndpoint& out) const;
 
  private:
   std::vector<picker::DecisionRecord> records_;

@@ -244,30 +244,44 @@ void Server::PostObserved(uint32_t reactor, uint64_t record, const Observed& obs
   target.Post([&target, record, observed] { target.ring().Update(record, observed); });
 }
 
-std::optional<picker::DecisionRecord> Server::FindDecision(std::string_view request_id) {
+template <typename T>
+T Server::AskReactors(std::function<void(const DecisionRing&, T&)> look) {
   // Shared, for an answer may come after we have stopped waiting.
   struct Answers {
     std::mutex mutex;
     std::condition_variable changed;
     size_t missing;
-    std::optional<picker::DecisionRecord> newest;
+    T together{};
   };
   auto answers = std::make_shared<Answers>();
   answers->missing = reactors_.size();
   for (auto& reactor : reactors_) {
-    reactor->Post([answers, &reactor = *reactor, id = std::string(request_id)] {
-      auto found = reactor.ring().Find(id);
+    reactor->Post([answers, &reactor = *reactor, look] {
       std::lock_guard lock(answers->mutex);
+      look(reactor.ring(), answers->together);
       --answers->missing;
-      if (found && (!answers->newest || found->wall_ms > answers->newest->wall_ms)) {
-        answers->newest = std::move(found);
-      }
       answers->changed.notify_one();
     });
   }
   std::unique_lock lock(answers->mutex);
   answers->changed.wait_for(lock, kFindTimeout, [&] { return answers->missing == 0; });
-  return answers->newest;
+  return answers->together;
+}
+
+std::optional<picker::DecisionRecord> Server::FindDecision(std::string_view request_id) {
+  using Found = std::optional<picker::DecisionRecord>;
+  return AskReactors<Found>(
+      [id = std::string(request_id)](const DecisionRing& ring, Found& newest) {
+        Found found = ring.Find(id);
+        if (found && (!newest || found->wall_ms > newest->wall_ms)) newest = std::move(found);
+      });
+}
+
+picker::PendingByEndpoint Server::OldestPending(const std::vector<uint32_t>& endpoint_ids) {
+  return AskReactors<picker::PendingByEndpoint>(
+      [endpoint_ids](const DecisionRing& ring, picker::PendingByEndpoint& out) {
+        ring.OldestPending(endpoint_ids, out);
+      });
 }
 
 }  // namespace inference::extproc

@@ -89,6 +89,7 @@ class Server final : public picker::DecisionSource, private ObservedSink {
   const std::vector<Tls>& tls() const { return tls_; }
 
   std::optional<picker::DecisionRecord> FindDecision(std::string_view request_id) override;
+  picker::PendingByEndpoint OldestPending(const std::vector<uint32_t>& endpoint_ids) override;
 
  private:
   struct Port {
@@ -97,6 +98,9 @@ class Server final : public picker::DecisionSource, private ObservedSink {
     bool health_only;
   };
 
+  /// What all rings together tell, within a second: `look` on each reactor's thread, one at a time.
+  template <typename T>
+  T AskReactors(std::function<void(const DecisionRing&, T&)> look);
   Result<net::Listener> OpenOrAdopt(int inherited, const std::string& address) const;
   Status OpenListeners();
   void RunAcceptor();

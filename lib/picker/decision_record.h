@@ -2,8 +2,11 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/clock.h"
 #include "picker/pick.h"
@@ -72,12 +75,22 @@ void FillRecord(const Runtime& runtime, const PickResult& result,
                 const scheduling::Decision& decision, std::string_view target_model,
                 DecisionRecord& record);
 
+/// A request that was sent to an endpoint and has not ended.
+struct PendingRequest {
+  std::string request_id;  // cut, as in the record
+  int64_t wall_ms = 0;     // when it was decided
+};
+using PendingByEndpoint = std::map<uint32_t, PendingRequest>;  // by endpoint id
+
 /// Where decision records can be asked for; the data plane implements it. Thread-safe.
 class DecisionSource {
  public:
   virtual ~DecisionSource() = default;
   /// The newest record of that request id, or nothing. May wait up to a second.
   virtual std::optional<DecisionRecord> FindDecision(std::string_view request_id) = 0;
+  /// Of each endpoint the oldest request that is remembered as not ended. May wait up to a second;
+  /// looks at every record, so not to be asked for more than once in a while.
+  virtual PendingByEndpoint OldestPending(const std::vector<uint32_t>& endpoint_ids) = 0;
 };
 
 }  // namespace inference::picker

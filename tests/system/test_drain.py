@@ -39,12 +39,12 @@ def drained(daemon, name):
     return next((d for d in json.loads(done.stdout)["items"] if d["endpoint"] == name), None)
 
 
-def begin_stream(stack):
+def begin_stream(stack, **more):
     """A stream that stops after its first token until its server opens the gate."""
     async def begin():
         connection = await connect("1.1", stack.port)
         stream = await connection.start("POST", CHAT, body=chat(stream=True), headers={
-            **JSON, "x-test-tokens": "5", "x-test-gate": "yes"})
+            **JSON, "x-test-tokens": "5", "x-test-gate": "yes", **more})
         await stream.next_chunk()
         return stream
     stream = stack.loop.run(begin())
@@ -55,6 +55,22 @@ def begin_stream(stack):
 def state_of(stack, server):
     item = drained(stack.daemon, server.name)
     return item["state"] if item else None
+
+
+def test_the_oldest_request_in_the_way_is_named(make_stack):
+    stack = counting(make_stack("full-duplex"))
+    _, server = begin_stream(stack, **{"x-request-id": "the-one-that-stays"})
+    servers = [stack.daemon.admin]
+    assert ctl("cordon", server.name, servers=servers).returncode == 0
+    done = ctl("drain", "status", server.name, "-o", "json", servers=servers)
+    check(json.loads(done.stdout), "DrainList")
+    item = json.loads(done.stdout)["items"][0]
+    assert item["oldest"]["requestId"] == "the-one-that-stays"
+    assert 0 <= item["oldest"]["ageMs"] < 30_000
+    assert any("1 request in flight, the oldest for" in b["message"] for b in item["blockers"])
+    assert "(request the-one-that-stays)" in ctl("drain", "status", servers=servers).stdout
+    server.open_gate()
+    wait_until(lambda: drained(stack.daemon, server.name)["oldest"] is None, "it has ended")
 
 
 def test_drain_under_load_without_a_failed_request(make_stack):

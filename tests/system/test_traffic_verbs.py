@@ -1,5 +1,6 @@
 """inferencectl traffic: weights shown, set in the store and in files, and checked."""
 
+import json
 import subprocess
 import threading
 
@@ -7,6 +8,7 @@ import pytest
 import yaml
 from harness.daemon import Daemon, program
 from harness.openai import chat
+from test_output_schemas import check
 from test_rewrites import many, rewrite, route, set_rules
 
 RULES = """\
@@ -135,7 +137,7 @@ def test_a_daemon_that_does_not_take_the_file_is_told(daemon, tmp_path):
     done = ctl(daemon, "traffic", "set", "rewrite/llm/chat", "v1=7", "--write", path, "--wait",
                "--timeout", "1s")
     assert done.returncode == 5
-    assert "does not draw by it" in done.stderr
+    assert "in force on 0/1 of the daemons" in done.stderr
 
 
 def test_only_one_of_two_changes_at_once_is_made(daemon, tmp_path):
@@ -155,6 +157,88 @@ def test_only_one_of_two_changes_at_once_is_made(daemon, tmp_path):
     won = [d for d in done if d.returncode == 0]
     assert len(daemon.ctl_json("history", "--limit", "50")["items"]) == 1 + len(won)
     assert weights(daemon)["v1"] in range(1, 9)
+
+
+@pytest.fixture
+def two(daemon, tmp_path):
+    other = Daemon(tmp_path / "other", {"gpu-1": "127.0.0.1:1"})
+    yield daemon, other
+    other.stop()
+
+
+def both(daemons, *arguments):
+    servers = [word for daemon in daemons for word in ("--server", daemon.admin)]
+    return subprocess.run([program("inferencectl"), *servers, *map(str, arguments)],
+                          capture_output=True, text=True, timeout=30)
+
+
+def test_all_daemons_get_the_weights_or_none(two, tmp_path):
+    first, second = two
+    for daemon in two:
+        apply_rules(daemon, tmp_path)
+    done = both(two, "traffic", "set", "rewrite/llm/chat", "v1=90", "v2=10", "--allow-new",
+                "--expect", "v1=100")
+    assert done.returncode == 0, done.stderr
+    assert "in force on 2/2" in done.stderr
+    assert weights(first) == weights(second) == {"v1": 90, "v2": 10}
+    listed = json.loads(both(two, "traffic", "get", "-o", "json").stdout)
+    check(listed, "TrafficList")
+    assert listed["ack"] == {"have": 2, "want": 2} and len(listed["items"]) == 1
+
+    # They differ: what isn't named would stay different, so nothing is done.
+    second.ctl("traffic", "set", "rewrite/llm/chat", "v1=80", "v2=20")
+    refused = both(two, "traffic", "set", "rewrite/llm/chat", "v1=50")
+    assert refused.returncode == 6
+    assert "would become v1=50 v2=10 at " in refused.stderr and "nothing was changed" in refused.stderr
+    assert weights(first) == {"v1": 90, "v2": 10}
+    shown = both(two, "traffic", "get")
+    assert shown.returncode == 7 and f"{second.admin} has other weights" in shown.stderr
+    judged = both(two, "traffic", "verify", "rewrite/llm/chat")
+    assert judged.returncode == 6 and "different weights" in judged.stderr
+    # All are named: both get it.
+    done = both(two, "traffic", "set", "rewrite/llm/chat", "v1=50", "v2=50", "-o", "json")
+    assert done.returncode == 0
+    check(json.loads(done.stdout), "TrafficChange")
+    assert json.loads(done.stdout)["item"]["ack"] == {"have": 2, "want": 2}
+    assert weights(first) == weights(second) == {"v1": 50, "v2": 50}
+
+    # What one refuses the other one doesn't begin.
+    second.ctl("delete", "inferencemodelrewrite/chat", "-n", "llm")
+    refused = both(two, "traffic", "set", "rewrite/llm/chat", "v1=1", "v2=99")
+    assert refused.returncode == 1 and second.admin in refused.stderr
+    assert weights(first) == {"v1": 50, "v2": 50}
+    shown = both(two, "traffic", "get")
+    assert shown.returncode == 7 and "doesn't have it" in shown.stderr
+
+
+def test_a_daemon_that_is_away_is_told(two, tmp_path):
+    first, second = two
+    for daemon in two:
+        apply_rules(daemon, tmp_path)
+    second.process.kill()
+    done = both(two, "traffic", "set", "rewrite/llm/chat", "v1=7")
+    assert done.returncode == 4 and second.admin in done.stderr
+    assert weights(first) == {"v1": 100}, "asked before anything is changed"
+    shown = both(two, "traffic", "get")
+    assert shown.returncode == 7 and "rewrite/llm/chat" in shown.stdout
+    assert "is inferenced running?" in shown.stderr
+    second.restart()
+    assert both(two, "traffic", "set", "rewrite/llm/chat", "v1=7").returncode == 0
+    assert weights(second) == {"v1": 7}
+
+
+def test_files_of_all_daemons_are_waited_for(two):
+    first, second = two
+    for daemon in two:
+        (daemon.manifests / "rules.yaml").write_text(RULES)
+        daemon.process.wait_until(lambda d=daemon: d.ctl_json("traffic", "get")["items"], "has the rule")
+    path = first.manifests / "rules.yaml"
+    words = ["traffic", "set", "rewrite/llm/chat", "v1=7", "--write", path, "--wait"]
+    late = both(two, *words, "--timeout", "1s")
+    assert late.returncode == 5 and "in force on 1/2" in late.stderr
+    (second.manifests / "rules.yaml").write_text(path.read_text())
+    done = both(two, *words)
+    assert done.returncode == 0 and "in force on 2/2" in done.stderr
 
 
 def test_a_route_keeps_a_pool_at_zero(daemon, tmp_path):
@@ -186,6 +270,23 @@ def test_verify(make_stack):
     assert window.returncode == 8 and "0 requests" in window.stderr
     missing = ctl(daemon, "traffic", "verify", "rewrite/llm/nobody")
     assert missing.returncode == 1 and "rewrite/llm/chat:0" in missing.stderr
+
+
+def test_verify_adds_up_what_all_daemons_did(make_stack):
+    stacks = [make_stack("full-duplex", servers=1), make_stack("full-duplex", servers=1)]
+    for stack in stacks:
+        set_rules(stack.daemon, rewrite(("v1", 80), ("v2", 20)))
+        many(stack, 320, chat(model="chat"))
+    daemons = [stack.daemon for stack in stacks]
+    assert ctl(daemons[0], "traffic", "verify", "rewrite/llm/chat").returncode == 8, "too few for one"
+    done = both(daemons, "traffic", "verify", "rewrite/llm/chat", "-o", "json")
+    assert done.returncode == 0, done.stderr
+    check(json.loads(done.stdout), "TrafficVerification")
+    assert json.loads(done.stdout)["item"]["requests"] == 640
+    daemons[1].process.kill()
+    done = both(daemons, "traffic", "verify", "rewrite/llm/chat", "--min-requests", "100")
+    assert done.returncode == 7, "those that answer fit"
+    stacks[1].restart_picker()
 
 
 def test_verify_is_no_stricter_than_chance(make_stack):

@@ -6,7 +6,7 @@
 
 #include "base/text.h"
 #include "inferencectl/commands/commands.h"
-#include "inferencectl/drain/replicas.h"
+#include "inferencectl/replicas.h"
 #include "inferencectl/drain/targets.h"
 #include "inferencectl/envelope.h"
 #include "inferencectl/format.h"

@@ -10,7 +10,9 @@
 #include "inferencectl/format.h"
 #include "inferencectl/interrupt.h"
 #include "inferencectl/invocation.h"
+#include "inferencectl/replicas.h"
 #include "inferencectl/table.h"
+#include "inferencectl/traffic/fleet.h"
 #include "inferencectl/traffic/split.h"
 
 // traffic get and traffic verify; traffic_set.cc has the third.
@@ -101,17 +103,25 @@ std::vector<uint64_t> Requests(const Split& now, const Split* before) {
   return out;
 }
 
+/// 7 when the daemons don't all say the same.
+Answer TellDifferences(const Invocation& run, const traffic::FleetSplits& fleet) {
+  for (const std::string& difference : fleet.differences) {
+    run.world.err << "inferencectl: " << difference << "\n";
+  }
+  return fleet.differences.empty() ? ExitCode::kOk : ExitCode::kPartial;
+}
+
 }  // namespace
 
 Answer RunTrafficGet(Invocation& run) {
-  auto client = run.Connect();
-  if (!client) return client.status();
-  const auto list = (*client)->ListSplits();
-  if (!list) return list.status();
-  const auto chosen = Chosen(run, *list);
+  std::vector<Replica> replicas = ReplicasOf(run);
+  const auto fleet = traffic::AskSplits(replicas);
+  if (!fleet) return fleet.status();
+  const auto chosen = Chosen(run, fleet->together);
   if (!chosen) return Missing(chosen.status());
   if (run.WantsDocument()) {
     Json out = Envelope("TrafficList", run.world.clock.WallNow(), run.Server());
+    out["ack"] = traffic::AckJson(fleet->have, fleet->want);
     out["items"] = Json::array();
     for (const Split& split : *chosen) out["items"].push_back(traffic::SplitJson(split));
     run.PrintDocument(out);
@@ -120,7 +130,7 @@ Answer RunTrafficGet(Invocation& run) {
   } else {
     PrintSplits(run, *chosen);
   }
-  return ExitCode::kOk;
+  return TellDifferences(run, *fleet);
 }
 
 namespace {
@@ -151,17 +161,25 @@ Result<Limits> ReadLimits(const Invocation& run) {
   return limits;
 }
 
-/// The choice now; with --window that long ago in `before` as well.
-Answer Sample(const Invocation& run, std::optional<Split>& before, Split& now) {
-  auto client = run.Connect();
-  if (!client) return client.status();
+/// The choice now; with --window that long ago in `before` as well. `fleet`: what all daemons said
+/// last.
+Answer Sample(const Invocation& run, std::optional<Split>& before, Split& now,
+              traffic::FleetSplits& fleet) {
+  std::vector<Replica> replicas = ReplicasOf(run);
   const bool window = !run.args.Text("window").empty();
   for (bool last : {false, true}) {
     if (!last && !window) continue;
-    const auto list = (*client)->ListSplits();
-    if (!list) return list.status();
-    const auto chosen = Chosen(run, *list);
+    auto asked = traffic::AskSplits(replicas);
+    if (!asked) return asked.status();
+    fleet = *std::move(asked);
+    const auto chosen = Chosen(run, fleet.together);
     if (!chosen) return Missing(chosen.status());
+    const std::string name = traffic::NameOf(chosen->front());
+    if (std::find(fleet.differing.begin(), fleet.differing.end(), name) != fleet.differing.end()) {
+      static_cast<void>(TellDifferences(run, fleet));
+      return {ExitCode::kRefused, Status(Code::kFailedPrecondition,
+                                         "the daemons draw " + name + " by different weights")};
+    }
     if (last) {
       now = chosen->front();
       break;
@@ -228,7 +246,10 @@ Answer RunTrafficVerify(Invocation& run) {
   if (!limits) return {ExitCode::kUsage, limits.status()};
   std::optional<Split> before;
   Split now;
-  if (Answer sampled = Sample(run, before, now); sampled.exit != ExitCode::kOk) return sampled;
+  traffic::FleetSplits fleet;
+  if (Answer sampled = Sample(run, before, now, fleet); sampled.exit != ExitCode::kOk) {
+    return sampled;
+  }
   const Verdict verdict = JudgeAll(now, before ? &*before : nullptr, *limits);
   const bool enough = verdict.total > 0 && verdict.total >= limits->min_requests;
   if (run.WantsDocument()) {
@@ -245,6 +266,7 @@ Answer RunTrafficVerify(Invocation& run) {
       target["allowed"] = verdict.judged[at].allowed;
     }
     out["item"] = std::move(item);
+    out["ack"] = traffic::AckJson(fleet.have, fleet.want);
     run.PrintDocument(out);
   } else {
     PrintVerdict(run, now, verdict, enough);
@@ -257,7 +279,9 @@ Answer RunTrafficVerify(Invocation& run) {
   run.Remark(
       fmt::format("{} requests {}; each is drawn by itself", verdict.total,
                   before ? "in " + run.args.Text("window") : "since " + UtcTime(now.since())));
-  return verdict.fits ? ExitCode::kOk : ExitCode::kNo;
+  if (!verdict.fits) return ExitCode::kNo;
+  if (fleet.acknowledged()) return ExitCode::kOk;
+  return TellDifferences(run, fleet);  // those that answer do as they should
 }
 
 }  // namespace inference::ctl

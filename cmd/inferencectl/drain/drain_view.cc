@@ -70,6 +70,10 @@ Json DrainJson(const DrainView& view) {
   out["serverWaiting"] = view.waiting ? Json(*view.waiting) : Json(nullptr);
   out["ack"] = {{"have", view.have}, {"want", view.want}};
   out["sinceMs"] = view.since_ms;
+  out["oldest"] = nullptr;
+  if (view.oldest) {
+    out["oldest"] = {{"requestId", view.oldest->request_id()}, {"ageMs", view.oldest->age_ms()}};
+  }
   out["weight"] = view.weight_permille / 1000.0;
   out["leases"] = Json::array();
   for (const admin::v1::Lease& lease : view.leases) out["leases"].push_back(LeaseJson(lease));

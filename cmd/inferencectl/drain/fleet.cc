@@ -78,6 +78,9 @@ void AddNumbers(const Drain& drain, DrainView& out) {
   out.fallbacks += drain.fallbacks();
   out.lost += drain.lost();
   out.since_ms = std::max(out.since_ms, drain.since_ms());
+  if (drain.has_oldest() && (!out.oldest || out.oldest->age_ms() < drain.oldest().age_ms())) {
+    out.oldest = drain.oldest();
+  }
   out.weight_permille = std::min(out.weight_permille, drain.weight_permille());
   if (drain.has_drained_after_ms()) {
     out.drained_after_ms = std::max(out.drained_after_ms.value_or(0), drain.drained_after_ms());
@@ -87,6 +90,13 @@ void AddNumbers(const Drain& drain, DrainView& out) {
   out.running = drain.running();
   out.waiting = drain.waiting();
   out.page_age_ms = drain.page_age_ms();
+}
+
+std::string OldestText(const admin::v1::DrainBlocker& blocker, const Drain& drain) {
+  if (blocker.code() != "in-flight" || !drain.has_oldest()) return "";
+  std::string out = ", the oldest for " + HumanMillis(drain.oldest().age_ms());
+  const std::string& id = drain.oldest().request_id();
+  return id.empty() ? out : out + " (request " + SafeForTerminal(id) + ")";
 }
 
 }  // namespace
@@ -150,7 +160,7 @@ DrainView Together(const Target& target, const DrainLists& lists,
     AddLeases(*drain, out);
     AddNumbers(*drain, out);
     for (const auto& blocker : drain->blockers()) {
-      block(blocker.code(), where + SafeForTerminal(blocker.text()));
+      block(blocker.code(), where + SafeForTerminal(blocker.text()) + OldestText(blocker, *drain));
     }
   }
   const bool complete = out.state == State::kDrained || out.state == State::kUnverified;

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "inference/admin/v1/admin.pb.h"
-#include "inferencectl/drain/replicas.h"
+#include "inferencectl/replicas.h"
 #include "inferencectl/drain/targets.h"
 
 namespace inference::ctl {
@@ -31,6 +31,7 @@ struct DrainView {
   int64_t page_age_ms = 0;                 // of that one
   int64_t since_ms = 0;
   std::optional<int64_t> drained_after_ms;
+  std::optional<admin::v1::PendingRequest> oldest;  // of those in flight
   int64_t lost = 0;  // Gone: requests that had not ended
   uint32_t weight_permille = 1000;
   std::vector<admin::v1::Lease> leases;  // one per owner

@@ -9,7 +9,7 @@
 
 #include "inferencectl/drain/drain_view.h"
 #include "inferencectl/drain/fleet.h"
-#include "inferencectl/drain/replicas.h"
+#include "inferencectl/replicas.h"
 #include "inferencectl/drain/targets.h"
 #include "inferencectl/invocation.h"
 

@@ -6,7 +6,7 @@
 
 #include "inference/admin/v1/admin.pb.h"
 #include "inference/result.h"
-#include "inferencectl/drain/replicas.h"
+#include "inferencectl/replicas.h"
 #include "inferencectl/invocation.h"
 
 namespace inference::ctl {

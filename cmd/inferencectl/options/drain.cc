@@ -91,14 +91,7 @@ constexpr std::string_view kDrain = "drain|cordon";
 constexpr std::string_view kChoosing = "drain|undrain|cordon|endpoint weight";
 
 constexpr std::array kOptions{
-    OptionRow{.verbs = "drain|drain status|undrain|cordon|endpoint weight",
-              .name = "replicas",
-              .argument = "ADDRESS",
-              .config = "replicas",
-              .repeatable = true,
-              .words = Words::kServers,
-              .doc = "all daemons that serve the same pools; --server, given once or more, is "
-                     "stronger"},
+    ReplicasOption("drain|drain status|undrain|cordon|endpoint weight"),
     OptionRow{.verbs = "drain",
               .name = "output",
               .letter = 'o',

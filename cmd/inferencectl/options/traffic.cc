@@ -15,9 +15,10 @@ constexpr std::array kVerbs{
         .description =
             "A TARGET is rewrite/NAME, model/NAME or route/NAME, with :RULE behind it for "
             "another rule than the first. Requests are counted since the weights are what they "
-            "are.",
+            "are; of several daemons (--server more than once, or replicas:) they are added up.",
         .examples = "inferencectl traffic get\ninferencectl traffic get rewrite/llm/chat -o json",
-        .exits = "1 no such rule is in force\n4 no daemon answers",
+        .exits = "1 no such rule is in force\n4 no daemon answers\n"
+                 "7 not all daemons answer, or they have different weights",
         .run = RunTrafficGet},
     VerbRow{
         .name = "traffic set",
@@ -30,14 +31,16 @@ constexpr std::array kVerbs{
             "has no such weight it leaves the rule. An applied object is changed in the "
             "daemon's store, at once and for good; one that a file defines is changed in that "
             "file with --write, comments and all. Nothing happens when somebody else was "
-            "faster.",
+            "faster. Several daemons (--server more than once, or replicas:) are all asked whether "
+            "they would, then changed one after the other.",
         .examples =
             "inferencectl traffic set rewrite/llm/chat v1=90 v2=10 --expect v1=100\n"
             "inferencectl traffic set rewrite/llm/chat v1=50 v2=50 --percent --reason OPS-7\n"
             "inferencectl traffic set route/llm/chat blue=0 green=100 --write r.yaml --wait",
         .exits = "1 no such object, rule or target\n3 the file can't be read or changed\n"
                  "4 no daemon answers\n5 with --wait: the daemon does not take it in time\n"
-                 "6 not as --expect says, changed meanwhile, or a file defines it",
+                 "6 not as --expect says, changed meanwhile, or a file defines it\n"
+                 "7 not in force in all daemons",
         .run = RunTrafficSet},
     VerbRow{.name = "traffic verify",
             .operands = "TARGET",
@@ -52,11 +55,14 @@ constexpr std::array kVerbs{
                 "inferencectl traffic verify rewrite/llm/chat\n"
                 "inferencectl traffic verify route/llm/chat --window 30s --min-requests 200",
             .exits = "1 a share is off, or no such rule is in force\n4 no daemon answers\n"
-                     "6 the weights were changed meanwhile\n8 too few requests to judge",
+                     "6 the weights were changed meanwhile, or daemons have different ones\n"
+                     "7 the requests fit, but not all daemons answer\n"
+                     "8 too few requests to judge",
             .run = RunTrafficVerify},
 };
 
 constexpr std::array kOptions{
+    ReplicasOption("traffic get|traffic set|traffic verify"),
     OptionRow{.verbs = "traffic get|traffic verify",
               .name = "output",
               .letter = 'o',
@@ -101,7 +107,7 @@ constexpr std::array kOptions{
               .doc = "change the object in this file; everything else in it stays byte for byte"},
     OptionRow{.verbs = "traffic set",
               .name = "wait",
-              .doc = "until the daemon draws by the file's weights; for --timeout at most"},
+              .doc = "until all daemons draw by the file's weights; for --timeout at most"},
     OptionRow{.verbs = "traffic set",
               .name = "dry-run",
               .argument = "WHERE",

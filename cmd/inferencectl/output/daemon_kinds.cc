@@ -103,6 +103,10 @@ constexpr Field kBlockerFields[] = {
 };
 constexpr Field kBlocker = {.fields = kBlockerFields};
 
+constexpr Field kOldestFields[] = {
+    Text("requestId", "May be cut, or empty."),
+    Integer("ageMs", "Since its endpoint was picked."),
+};
 #define DRAIN_FIELDS                                                                               \
   Text("endpoint", "Its name."), Text("namespace", "Its namespace."), Text("address", "ip:port."), \
       Text("state", "Ready, Warming, Draining, Overdue, Drained, Unverified or Gone."),            \
@@ -112,6 +116,8 @@ constexpr Field kBlocker = {.fields = kBlockerFields};
       Maybe(Number("serverWaiting", "As the server said.")),                                       \
       Object("ack", kAckFields, "How many daemons drain it."),                                     \
       Integer("sinceMs", "Since it began, or was found after a restart."),                         \
+      Maybe(                                                                                       \
+          Object("oldest", kOldestFields, "Of the requests in flight, when one is remembered.")),  \
       Number("weight", "Share of the requests that it would get otherwise, 0 to 1."),              \
       List("leases", &kLease, "One per owner."),                                                   \
       List("blockers", &kBlocker, "What is in the way.")

@@ -26,7 +26,10 @@ constexpr Field kTargetFields[] = {TARGET_FIELDS};
 constexpr Field kTarget = {.fields = kTargetFields};
 constexpr Field kSplitFields[] = {SPLIT_FIELDS, List("targets", &kTarget, "What it chooses from.")};
 constexpr Field kSplit = {.fields = kSplitFields};
-constexpr Field kListFields[] = {kMetadata, List("items", &kSplit, "In the order they win in.")};
+constexpr Field kAckFields[] = {Integer("have", "Daemons that answered."),
+                                Integer("want", "Daemons that were asked.")};
+constexpr Field kListFields[] = {kMetadata, List("items", &kSplit, "In the order they win in."),
+                                 Object("ack", kAckFields, "How many of the daemons.")};
 
 constexpr Field kJudgedFields[] = {
     TARGET_FIELDS,
@@ -42,7 +45,8 @@ constexpr Field kVerificationItem[] = {
     Maybe(Flag("fits", "Every share is what it should be; null when there are too few requests.")),
 };
 constexpr Field kVerificationFields[] = {kMetadata,
-                                         Object("item", kVerificationItem, "The verdict.")};
+                                         Object("item", kVerificationItem, "The verdict."),
+                                         Object("ack", kAckFields, "How many of the daemons.")};
 
 constexpr Field kWeightFields[] = {Text("name", "A model, or a pool."),
                                    Maybe(Integer("weight", "As written."))};
@@ -54,7 +58,8 @@ constexpr Field kChangeItem[] = {
     List("before", &kWeight, "The weights."),
     List("after", &kWeight, "The weights."),
     Maybe(Text("file", "That was changed; null: the daemon's store was.")),
-    Maybe(Integer("appliedGeneration", "Of the store now.")),
+    Maybe(Integer("appliedGeneration", "Of the first daemon's store now.")),
+    Maybe(Object("ack", kAckFields, "Daemons that have it; null when a file was changed.")),
 };
 constexpr Field kChangeFields[] = {kMetadata, Object("item", kChangeItem, "What was done.")};
 

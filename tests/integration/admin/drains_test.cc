@@ -116,6 +116,33 @@ TEST_CASE("what makes no sense is refused, and so is what control refuses") {
   CHECK(refused.status().message() == "a guard");
 }
 
+TEST_CASE("the oldest request of a drained endpoint is told, and not asked for all the time") {
+  FakeDaemon daemon;
+  datastore::Endpoint& endpoint = daemon.view.endpoint("gpu-1");
+  const datastore::EndpointInfo& info = endpoint.info();
+  control::DrainRow row = Row();
+  row.endpoint = {info.ns, info.name, info.address, info.port};
+  row.owed.in_flight = 0;
+  daemon.view.SetDrains({{row.endpoint, row}});
+  const auto now =
+      std::chrono::duration_cast<milliseconds>(base::Clock::Real().WallNow().time_since_epoch())
+          .count();
+  daemon.decisions.pending[endpoint.id()] = {"req-1", now - 48'000};
+  const auto client = Connect(daemon);
+  CHECK_FALSE(client->ListDrains()->drains(0).has_oldest());
+  CHECK(daemon.decisions.asked_for_pending.empty());  // nothing is in flight
+  row.owed.in_flight = 3;
+  daemon.view.SetDrains({{row.endpoint, row}});
+  for (int i = 0; i < 3; ++i) {
+    const auto list = client->ListDrains();
+    REQUIRE(list->drains(0).has_oldest());
+    CHECK(list->drains(0).oldest().request_id() == "req-1");
+    CHECK(list->drains(0).oldest().age_ms() >= 48'000);
+    CHECK(list->drains(0).oldest().age_ms() < 60'000);
+  }
+  CHECK(daemon.decisions.asked_for_pending == std::vector<std::vector<uint32_t>>{{endpoint.id()}});
+}
+
 TEST_CASE("drains are told with all that is known of them") {
   FakeDaemon daemon;
   daemon.view.SetDrains({{kGpu1, Row()}});

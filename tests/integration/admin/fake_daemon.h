@@ -104,7 +104,15 @@ class FakeActions final : public control::ControlActions {
 class FakeDecisions final : public picker::DecisionSource {
  public:
   std::optional<picker::DecisionRecord> FindDecision(std::string_view request_id) override;
+  picker::PendingByEndpoint OldestPending(const std::vector<uint32_t>& endpoint_ids) override {
+    const std::lock_guard lock(mutex_);
+    asked_for_pending.push_back(endpoint_ids);
+    return pending;
+  }
   void Add(const picker::DecisionRecord& record);
+
+  picker::PendingByEndpoint pending;
+  std::vector<std::vector<uint32_t>> asked_for_pending;
 
  private:
   std::mutex mutex_;

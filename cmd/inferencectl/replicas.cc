@@ -1,4 +1,4 @@
-#include "inferencectl/drain/replicas.h"
+#include "inferencectl/replicas.h"
 
 #include <algorithm>
 
