@@ -6,10 +6,10 @@
 
 #include "base/text.h"
 #include "inferencectl/commands/commands.h"
-#include "inferencectl/replicas.h"
 #include "inferencectl/drain/targets.h"
 #include "inferencectl/envelope.h"
 #include "inferencectl/format.h"
+#include "inferencectl/replicas.h"
 
 namespace inference::ctl {
 namespace {

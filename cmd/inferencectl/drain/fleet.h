@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "inference/admin/v1/admin.pb.h"
-#include "inferencectl/replicas.h"
 #include "inferencectl/drain/targets.h"
+#include "inferencectl/replicas.h"
 
 namespace inference::ctl {
 
@@ -32,7 +32,7 @@ struct DrainView {
   int64_t since_ms = 0;
   std::optional<int64_t> drained_after_ms;
   std::optional<admin::v1::PendingRequest> oldest;  // of those in flight
-  int64_t lost = 0;  // Gone: requests that had not ended
+  int64_t lost = 0;                                 // Gone: requests that had not ended
   uint32_t weight_permille = 1000;
   std::vector<admin::v1::Lease> leases;  // one per owner
   std::vector<std::string> codes;        // of what is in the way

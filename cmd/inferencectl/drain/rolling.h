@@ -9,9 +9,9 @@
 
 #include "inferencectl/drain/drain_view.h"
 #include "inferencectl/drain/fleet.h"
-#include "inferencectl/replicas.h"
 #include "inferencectl/drain/targets.h"
 #include "inferencectl/invocation.h"
+#include "inferencectl/replicas.h"
 
 namespace inference::ctl {
 

@@ -6,8 +6,8 @@
 
 #include "inference/admin/v1/admin.pb.h"
 #include "inference/result.h"
-#include "inferencectl/replicas.h"
 #include "inferencectl/invocation.h"
+#include "inferencectl/replicas.h"
 
 namespace inference::ctl {
 
