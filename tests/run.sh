@@ -115,8 +115,11 @@ leg_fuzz() {
   step "fuzz" tests/fuzz/run.sh 60
 }
 leg_packages() {
-  step "packages in bare systems" tests/packaging/run.sh
-  step "packages of the daemon and the library" tests/packaging/debs.sh
+  local code=0
+  step "packages in bare systems" tests/packaging/run.sh || code=1
+  step "packages of the daemon and the library" tests/packaging/debs.sh || code=1
+  step "the service under a real systemd" tests/packaging/service.sh || code=1
+  return "$code"
 }
 leg_system() {
   local python=$root/.venv/bin/python

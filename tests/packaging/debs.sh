@@ -6,46 +6,25 @@
 #   --packages DIR                      try those that are there
 #
 # Needs root, debootstrap, lintian and 2 GB.
-# shellcheck disable=SC2317  # what only a trap calls
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 packages=
 suite=bookworm
+# shellcheck source-path=SCRIPTDIR source=../debian/system.sh
+source "$root/tests/debian/system.sh"
+# shellcheck source-path=SCRIPTDIR source=scratch.sh
+source "$root/tests/packaging/scratch.sh"
 while (($#)); do
   case $1 in
-    --packages)
-      [[ -d ${2:-} ]] || { echo "tests/packaging/debs.sh: --packages wants a folder" >&2; exit 2; }
-      packages=$(realpath "$2"); shift ;;
-    -h | --help) sed -n '2,8s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 0 ;;
-    *) echo "tests/packaging/debs.sh: unknown option '$1'; see --help" >&2; exit 2 ;;
+    --packages) packages_folder "${2:-}"; shift ;;
+    -h | --help) usage; exit 0 ;;
+    *) fail_usage "unknown option '$1'" ;;
   esac
   shift
 done
-((EUID == 0)) || { echo "tests/packaging/debs.sh: only root can make a system and change into it" >&2; exit 1; }
-for tool in debootstrap lintian unshare setpriv dpkg-deb; do
-  command -v "$tool" >/dev/null ||
-    { echo "tests/packaging/debs.sh: no $tool here: apt-get install debootstrap lintian util-linux" >&2; exit 1; }
-done
-
-begin=$SECONDS
-say() { printf '\n=== %s  [%d:%02d]\n' "$*" $(((SECONDS - begin) / 60)) $(((SECONDS - begin) % 60)); }
-scratch=$(mktemp -d "${TMPDIR:-/tmp}/inference-debs.XXXXXX")
+begin_in_scratch "lintian dpkg" lintian dpkg-deb
 folder=$scratch/$suite
-# shellcheck source-path=SCRIPTDIR source=../debian/system.sh
-source "$root/tests/debian/system.sh"
-finish() {
-  local code=$?
-  trap - EXIT INT TERM HUP
-  if [[ -n $child ]]; then
-    kill -KILL "$child" 2>/dev/null || true
-    wait "$child" 2>/dev/null || true
-  fi
-  rm -rf --one-file-system "$scratch"
-  exit "$code"
-}
-trap finish EXIT
-trap 'exit 130' INT TERM HUP
 
 if [[ -z $packages ]]; then
   say "building the packages"
@@ -74,7 +53,5 @@ cp "${debs[@]}" "$root/tests/packaging/debs_inside.sh" "$folder/try/"
 for deb in "$packages"/inferencectl_*.deb; do
   if [[ -f $deb ]]; then cp "$deb" "$folder/try/"; fi
 done
-# shellcheck disable=SC2016  # expanded by the inner shell
-confined bash -euc 'mount -t proc proc "$0/proc"; mount --rbind /dev "$0/dev"
-  exec chroot "$0" /usr/bin/env -i HOME=/root LANG=C.UTF-8 PATH=/usr/sbin:/usr/bin:/sbin:/bin /try/debs_inside.sh' "$folder"
+inside /try/debs_inside.sh
 say "all hold"

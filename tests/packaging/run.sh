@@ -6,22 +6,20 @@
 #   tests/packaging/run.sh SUITE...     on these: bookworm, trixie
 #   --packages DIR                      try the packages that are there, in place of building them
 #
-# Needs root, debootstrap, 1 GB and tests/setup.sh, for the program is tried with inferenced too. Mirrors and proxies that apt uses on
-# this machine hold for the systems too.
-# shellcheck disable=SC2317  # what only a trap calls
+# Needs root, debootstrap, 1 GB and tests/setup.sh, for the program is tried with inferenced too. Mirrors
+# and proxies that apt uses on this machine hold for the systems too.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 suites=()
 packages=
-
-usage() { sed -n '2,10s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; }
-fail_usage() { echo "tests/packaging/run.sh: $1; see --help" >&2; exit 2; }
+# shellcheck source-path=SCRIPTDIR source=../debian/system.sh
+source "$root/tests/debian/system.sh"
+# shellcheck source-path=SCRIPTDIR source=scratch.sh
+source "$root/tests/packaging/scratch.sh"
 while (($#)); do
   case $1 in
-    --packages)
-      [[ -d ${2:-} ]] || fail_usage "--packages wants a folder"
-      packages=$(realpath "$2"); shift ;;
+    --packages) packages_folder "${2:-}"; shift ;;
     -h | --help) usage; exit 0 ;;
     bookworm | trixie) suites+=("$1") ;;
     *) fail_usage "'$1' is no suite: bookworm, trixie" ;;
@@ -29,31 +27,7 @@ while (($#)); do
   shift
 done
 ((${#suites[@]})) || suites=(bookworm trixie)
-((EUID == 0)) || { echo "tests/packaging/run.sh: only root can make a system and change into it" >&2; exit 1; }
-for tool in debootstrap unshare setpriv dpkg-deb; do
-  command -v "$tool" >/dev/null ||
-    { echo "tests/packaging/run.sh: no $tool here: apt-get install debootstrap util-linux" >&2; exit 1; }
-done
-
-begin=$SECONDS
-say() { printf '\n=== %s  [%d:%02d]\n' "$*" $(((SECONDS - begin) / 60)) $(((SECONDS - begin) % 60)); }
-wrong() { echo "-- $*" >&2; exit 1; }
-
-scratch=$(mktemp -d "${TMPDIR:-/tmp}/inferencectl-packages.XXXXXX")
-# shellcheck source-path=SCRIPTDIR source=../debian/system.sh
-source "$root/tests/debian/system.sh"
-finish() {
-  local code=$?
-  trap - EXIT INT TERM HUP
-  if [[ -n $child ]]; then
-    kill -KILL "$child" 2>/dev/null || true
-    wait "$child" 2>/dev/null || true
-  fi
-  rm -rf --one-file-system "$scratch"
-  exit "$code"
-}
-trap finish EXIT
-trap 'exit 130' INT TERM HUP
+begin_in_scratch dpkg dpkg-deb
 
 check_tarball() {
   (cd "$packages" && sha256sum --quiet --check "$(basename "$tarball").sha256")
@@ -125,9 +99,7 @@ try_in() {
   mkdir "$folder/try"
   cp "$tarball" "$deb" "$root/tests/packaging/inside.sh" "$folder/try/"
   cp -r "$root/tests/fixtures/codes/INF0104" "$folder/try/fixture"
-  # shellcheck disable=SC2016  # expanded by the inner shell
-  confined bash -euc 'mount -t proc proc "$0/proc"; mount --rbind /dev "$0/dev"
-    exec chroot "$0" /usr/bin/env -i HOME=/root LANG=C.UTF-8 PATH=/usr/sbin:/usr/bin:/sbin:/bin /try/inside.sh' "$folder"
+  inside /try/inside.sh
   rm -rf --one-file-system "$folder"
 }
 

@@ -6,46 +6,25 @@
 #   --packages DIR                      try those that are there
 #
 # Needs root, debootstrap, systemd-container and 2 GB.
-# shellcheck disable=SC2317  # what only a trap calls
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 packages=
 suite=bookworm
+# shellcheck source-path=SCRIPTDIR source=../debian/system.sh
+source "$root/tests/debian/system.sh"
+# shellcheck source-path=SCRIPTDIR source=scratch.sh
+source "$root/tests/packaging/scratch.sh"
 while (($#)); do
   case $1 in
-    --packages)
-      [[ -d ${2:-} ]] || { echo "tests/packaging/service.sh: --packages wants a folder" >&2; exit 2; }
-      packages=$(realpath "$2"); shift ;;
-    -h | --help) sed -n '2,8s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 0 ;;
-    *) echo "tests/packaging/service.sh: unknown option '$1'; see --help" >&2; exit 2 ;;
+    --packages) packages_folder "${2:-}"; shift ;;
+    -h | --help) usage; exit 0 ;;
+    *) fail_usage "unknown option '$1'" ;;
   esac
   shift
 done
-((EUID == 0)) || { echo "tests/packaging/service.sh: only root can make a system and boot it" >&2; exit 1; }
-for tool in debootstrap systemd-nspawn unshare setpriv; do
-  command -v "$tool" >/dev/null ||
-    { echo "tests/packaging/service.sh: no $tool here: apt-get install debootstrap systemd-container" >&2; exit 1; }
-done
-
-begin=$SECONDS
-say() { printf '\n=== %s  [%d:%02d]\n' "$*" $(((SECONDS - begin) / 60)) $(((SECONDS - begin) % 60)); }
-scratch=$(mktemp -d "${TMPDIR:-/tmp}/inference-service.XXXXXX")
+begin_in_scratch systemd-container systemd-nspawn
 folder=$scratch/$suite
-# shellcheck source-path=SCRIPTDIR source=../debian/system.sh
-source "$root/tests/debian/system.sh"
-finish() {
-  local code=$?
-  trap - EXIT INT TERM HUP
-  if [[ -n $child ]]; then
-    kill -KILL "$child" 2>/dev/null || true
-    wait "$child" 2>/dev/null || true
-  fi
-  rm -rf --one-file-system "$scratch"
-  exit "$code"
-}
-trap finish EXIT
-trap 'exit 130' INT TERM HUP
 
 if [[ -z $packages ]]; then
   say "building the packages"
@@ -55,7 +34,7 @@ fi
 debs=()
 for name in libinference0 inferenced inferencectl; do
   deb=$(find "$packages" -name "${name}_*.deb" -print -quit)
-  [[ -n $deb ]] || { echo "-- no package $name in $packages" >&2; exit 1; }
+  [[ -n $deb ]] || wrong "no package $name in $packages"
   debs+=("$deb")
 done
 
@@ -64,12 +43,9 @@ make_system
 say "systemd and the packages"
 mkdir "$folder/try"
 cp "${debs[@]}" "$root/tests/packaging/service_inside.sh" "$folder/try/"
-# shellcheck disable=SC2016  # expanded by the inner shell
-confined bash -euc 'mount -t proc proc "$0/proc"; mount --rbind /dev "$0/dev"
-  exec chroot "$0" /usr/bin/env -i HOME=/root LANG=C.UTF-8 PATH=/usr/sbin:/usr/bin:/sbin:/bin \
-    DEBIAN_FRONTEND=noninteractive sh -euc "apt-get update -q
-      apt-get install -y -q --no-install-recommends systemd-sysv dbus /try/*.deb"' "$folder" >"$folder.log" 2>&1 ||
-  { tail -n 30 "$folder.log" >&2; echo "-- the packages can't be installed" >&2; exit 1; }
+inside DEBIAN_FRONTEND=noninteractive sh -euc 'apt-get update -q
+  apt-get install -y -q --no-install-recommends systemd-sysv dbus procps /try/*.deb' >"$folder.log" 2>&1 ||
+  { tail -n 30 "$folder.log" >&2; wrong "the packages can't be installed"; }
 cat >"$folder/etc/systemd/system/try.service" <<'UNIT'
 [Unit]
 After=multi-user.target
@@ -94,5 +70,5 @@ timeout 400 setpriv --pdeathsig KILL systemd-nspawn --quiet --directory="$folder
 sleep 0.3
 kill "$shown" 2>/dev/null || true
 result=$(cat "$folder/try/result" 2>/dev/null || echo "none")
-[[ $result == "success 0" ]] || { echo "-- failed: $result" >&2; exit 1; }
+[[ $result == "success 0" ]] || wrong "failed: $result"
 say "all hold"

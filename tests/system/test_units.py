@@ -58,6 +58,8 @@ def test_nothing_takes_the_sockets_away():
     assert "RuntimeDirectory" not in keys
     # Whoever asks over the admin socket would look like nobody.
     assert "PrivateUsers" not in keys
+    # At a limit of starts, restarts by hand among them, systemd closes the sockets with the service.
+    assert ("StartLimitIntervalSec", "0") in settings()
     # A missing file would fail the start.
     assert "LoadCredential" not in keys
     # The folder stays root's: without others' right to read it the service is locked out.
