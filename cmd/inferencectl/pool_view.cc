@@ -80,12 +80,7 @@ Table PoolTable(const admin::v1::ListPoolsResponse& list, bool wide) {
 
 Json PoolJson(const Pool& pool) {
   Json out{{"name", pool.key()}};
-  out["endpoints"] = {{"total", pool.endpoints().total()},
-                      {"ready", pool.endpoints().ready()},
-                      {"unreachable", pool.endpoints().unreachable()},
-                      {"asleep", pool.endpoints().asleep()},
-                      {"unknown", pool.endpoints().unknown()},
-                      {"draining", pool.endpoints().draining()}};
+  out["endpoints"] = CountsJson(pool.endpoints());
   out["targetPorts"] =
       Json(std::vector<int>(pool.target_ports().begin(), pool.target_ports().end()));
   out["selector"] = Json::object();
@@ -121,6 +116,16 @@ Json PoolListJson(const Invocation& run, const admin::v1::ListPoolsResponse& lis
 }
 
 }  // namespace
+
+Json CountsJson(const admin::v1::EndpointCounts& counts) {
+  return {{"total", counts.total()},
+          {"ready", counts.ready()},
+          {"unreachable", counts.unreachable()},
+          {"ejected", counts.ejected()},
+          {"asleep", counts.asleep()},
+          {"unknown", counts.unknown()},
+          {"draining", counts.draining()}};
+}
 
 Table PoolColumns() {
   return PoolTable({}, /*wide=*/true);

@@ -9,6 +9,8 @@ namespace inference::ctl {
 
 /// A table with all columns and no row.
 Table PoolColumns();
+/// How many endpoints are in which state.
+Json CountsJson(const admin::v1::EndpointCounts& counts);
 /// In the format asked for.
 void PrintPools(const Invocation& run, const admin::v1::ListPoolsResponse& list);
 

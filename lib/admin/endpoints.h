@@ -11,7 +11,7 @@
 // Single endpoints as messages: which one is meant, its weight, what happened to it.
 namespace inference::admin {
 
-/// INVALID_ARGUMENT: a part is missing, or there are none, or too many.
+/// INVALID_ARGUMENT: there are none.
 Result<std::vector<store::EndpointKey>> ToKeys(
     const google::protobuf::RepeatedPtrField<v1::EndpointKey>& keys);
 void FillKey(const store::EndpointKey& key, v1::EndpointKey* out);

@@ -145,6 +145,10 @@ void OutlierDetector::Readmit(base::Time now) {
   const std::lock_guard lock(mutex_);
   for (auto it = entries_.begin(); it != entries_.end();) {
     Entry& entry = it->second;
+    if (entry.endpoint.use_count() == 1) {  // in no pool any more, and no request runs there
+      it = entries_.erase(it);
+      continue;
+    }
     switch (entry.endpoint->ejection()) {
       case Ejection::kNone:
         if (entry.until <= now) {

@@ -1,20 +1,22 @@
 """What is set for single endpoints, what happens to them, and who may have it done."""
 
+import asyncio
 import json
 import os
 import pathlib
 import re
 import signal
 import subprocess
+import tempfile
 import uuid
 
 import pytest
 import yaml
-from harness.daemon import program
+from harness.daemon import Daemon, program
 from harness.model_server import ModelServer
 from harness.openai import CHAT, JSON, chat
 from harness.process import wait_until
-from test_drain import FAST, Plain
+from test_drain import FAST, Plain, ctl
 from test_output_schemas import check
 
 
@@ -56,6 +58,9 @@ def test_a_weight_is_shown_kept_and_taken_back(plain):
     assert re.search(r"gets 50 % of its share: weight 50 % by \S.*: a fan is broken", table)
     item = plain.daemon.listed()["gpu-1"]
     assert item["weight"] == 0.5 and "a fan is broken" in item["weightNote"]
+    exported = {labels["endpoint"]: value
+                for labels, value in plain.daemon.metrics()["inferenced_endpoint_weight"]}
+    assert exported == {"gpu-1": 0.5, "gpu-2": 1}
     assert plain.daemon.listed()["gpu-2"]["weight"] == 1
 
     restart(plain, signal.SIGKILL)
@@ -100,12 +105,28 @@ def test_weights_that_are_none(plain, operands, message):
 
 def test_weights_of_what_is_not_there_or_can_not_be_kept(plain, loop, tmp_path):
     assert plain("endpoint", "weight", "gpu-1", "gpu-7", "50%").returncode == 1
+    done = plain("endpoint", "weight", "-l", "app=other", "-p", "llm/chat", "50%")
+    assert done.returncode == 1 and "no endpoint has those labels" in done.stderr
     assert plain.daemon.listed()["gpu-1"]["weight"] == 1
     other = Plain(loop, tmp_path / "other", config={"stateFile": "none"})
     try:
         done = other("endpoint", "weight", "gpu-1", "50%")
         assert done.returncode == 6
         assert "set stateFile" in done.stderr
+    finally:
+        other.stop()
+
+
+def test_a_weight_that_one_of_two_daemons_keeps(plain, tmp_path):
+    endpoints = {s.name: s.address for s in plain.servers}
+    other = Daemon(tmp_path / "other", endpoints, config={"stateFile": "none"})
+    try:
+        wait_until(lambda: len(other.listed()) == 2, "it has them too")
+        done = ctl("endpoint", "weight", "gpu-1", "50%", servers=[plain.daemon.admin, other.admin])
+        assert done.returncode == 7, done.stderr
+        assert done.stdout == "gpu-1  weight 100 % -> 50 %\n"
+        assert f"{other.admin}: " in done.stderr and "set stateFile" in done.stderr
+        assert (plain.daemon.listed()["gpu-1"]["weight"], other.listed()["gpu-1"]["weight"]) == (0.5, 1)
     finally:
         other.stop()
 
@@ -135,6 +156,8 @@ def test_a_new_endpoint_starts_slowly(loop, tmp_path):
         wait_until(lambda: plain.daemon.listed().get("gpu-3", {}).get("state") == "Warming", "it warms")
         item = plain.daemon.listed()["gpu-3"]
         assert 0.2 <= item["weight"] < 1 and "slow start" in item["weightNote"]
+        counts = plain.daemon.ctl_json("status")["item"]["endpoints"]
+        assert (counts["total"], counts["ready"]) == (3, 3), "one that warms is ready"
         wait_until(lambda: plain.daemon.listed()["gpu-3"]["state"] == "Ready", "it is warm")
         assert plain.daemon.listed()["gpu-3"]["weight"] == 1
         assert kinds(plain, "gpu-3") == ["Warming", "Warm"]
@@ -181,6 +204,25 @@ def test_what_happens_is_told(plain):
     plain.servers[0].revive()
     wait_until(lambda: kinds(plain, "gpu-1")[-1] == "Reachable", "it is found")
 
+    told = events(plain)
+    assert events(plain, "--since", "1m") == told
+    warnings = events(plain, "--warnings")
+    assert warnings == [e for e in told if e["severity"] == "warning"]
+    assert 0 < len(warnings) < len(told)
+
+    # However an endpoint is named, or several of them, or all by the kind.
+    address = plain.servers[0].address
+    of_one = [e for e in told if e["subject"].get("name") == "gpu-1"]
+    assert 0 < len(of_one) < len(told)
+    for name in ("gpu-1", "endpoint/gpu-1", "llm/gpu-1", "endpoint/llm/gpu-1", address):
+        assert events(plain, name) == of_one, name
+    assert events(plain, "endpoint") == [e for e in told if e["subject"]["kind"] == "endpoint"]
+    assert events(plain, "gpu-1", "configuration") == told
+    for none in ("gpu-7", "other/gpu-1", "gpu"):
+        done = plain("events", none)
+        assert (done.returncode, done.stdout) == (0, "")
+        assert "no such event in this run of the daemon" in done.stderr
+
     lines = plain("events").stdout.splitlines()
     assert len(lines) == len(events(plain))
     line = next(line for line in lines if "Draining" in line)
@@ -216,6 +258,67 @@ def test_a_watch_goes_on_over_a_restart(plain):
         watch.kill()
 
 
+class Relay:
+    """Hands bytes on between a Unix socket and another one; cuts what it has made when told to."""
+
+    def __init__(self, loop, path, to):
+        self._loop, self._writers = loop, []
+        self._server = loop.run(asyncio.start_unix_server(self._serve, path))
+        self._to = to
+
+    async def _serve(self, reader, writer):
+        other_reader, other_writer = await asyncio.open_unix_connection(self._to)
+        self._writers += [writer, other_writer]
+        await asyncio.gather(self._copy(reader, other_writer), self._copy(other_reader, writer))
+
+    async def _copy(self, reader, writer):
+        try:
+            while data := await reader.read(65536):
+                writer.write(data)
+                await writer.drain()
+        except OSError:
+            pass
+        writer.close()
+
+    def cut(self):
+        async def abort():
+            for writer in self._writers:
+                writer.transport.abort()
+            self._writers.clear()
+        self._loop.run(abort())
+
+    def close(self):
+        self._server.close()
+        self.cut()
+
+
+def test_a_watch_goes_on_where_it_was_cut_and_keeps_to_what_is_asked(plain, loop):
+    with tempfile.TemporaryDirectory(prefix="relay-") as directory:
+        path = f"{directory}/admin.sock"
+        relay = Relay(loop, path, plain.daemon.admin.removeprefix("unix://"))
+        watch = subprocess.Popen(
+            [program("inferencectl"), "--server", f"unix://{path}", "events", "-w", "gpu-1", "-o", "jsonl"],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        try:
+            def next_event():
+                event = json.loads(watch.stdout.readline())
+                return event["subject"]["name"], event["message"]
+            for name in ("gpu-2", "gpu-1"):
+                plain("endpoint", "weight", name, "50%")
+            assert next_event() == ("gpu-1", "100 % -> 50 %")
+            relay.cut()
+            for name in ("gpu-2", "gpu-1"):
+                plain("endpoint", "weight", name, "25%")
+            assert next_event() == ("gpu-1", "50 % -> 25 %")
+            watch.send_signal(signal.SIGINT)
+            out, err = watch.communicate(timeout=10)
+            assert (watch.returncode, out) == (130, "")
+            assert "waiting for a daemon" in err and "another run" not in err
+        finally:
+            watch.kill()
+            relay.close()
+
+
 def test_a_watch_of_nobody_ends_at_once(tmp_path):
     done = subprocess.run([program("inferencectl"), "--server", f"unix://{tmp_path}/none", "events", "-w"],
                           capture_output=True, text=True, timeout=10)
@@ -235,6 +338,21 @@ def test_describe_tells_drains_weights_and_events(plain):
     assert re.search(r"events      \S+Z  Weighted: 100 % -> 25 %", out)
     assert "Overdue: the time of alice@test is over" in out
     assert "gpu-2" not in out
+    assert "ejected 0 times" in out
+
+    # The newest five events; of its own alone, also when another one had its name.
+    plain.servers[0].running = 0
+    for weight in ("30%", "40%", "50%", "60%", "70%"):
+        plain("endpoint", "weight", "gpu-1", weight)
+    wait_until(lambda: plain.daemon.listed()["gpu-1"]["state"] == "Drained", "it is drained")
+    out = plain("describe", "endpoint", "gpu-1").stdout
+    assert re.search(r"            drained after \d", out)
+    told = [e["message"] for e in events(plain, "gpu-1")][-5:]
+    assert re.findall(r"Z  \w+: (.*)", out) == told and len(told) == 5
+    plain.daemon.set_endpoints({"gpu-1": plain.servers[1].address})
+    wait_until(lambda: list(plain.daemon.listed()) == ["gpu-1"], "there is another one")
+    out = plain("describe", "endpoint", "gpu-1").stdout
+    assert "70 %" not in out and "lease" not in out
 
 
 # --- who may ---

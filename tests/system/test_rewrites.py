@@ -4,11 +4,13 @@ import asyncio
 import collections
 import json
 import math
+import re
+import subprocess
 import uuid
 
 import pytest
 from harness.clients import connect
-from harness.daemon import endpoints_manifest, pool_manifest, write_manifests
+from harness.daemon import endpoints_manifest, pool_manifest, program, write_manifests
 from harness.model_server import ModelServer
 from harness.openai import CHAT, JSON, chat
 from harness.process import wait_until
@@ -181,6 +183,82 @@ def test_weights_are_kept_and_counted(make_stack):
         assert all(counted[target] >= seen[target] for target in weights)
         for target, weight in weights.items():
             assert within(seen[target], 800, weight / sum(weights.values())), seen
+
+
+def row(text, target):
+    """The cells of a target's line in what describe prints."""
+    return next(re.split(r"\s{2,}", line.strip()) for line in text.splitlines()
+                if line.startswith(target + " "))
+
+
+def test_describe_tells_weights_and_what_came_of_them(make_stack):
+    stack = make_stack("full-duplex")
+    daemon = stack.daemon
+    two_rules = rewrite(("v1", 3), ("v2", 1))
+    two_rules["spec"]["rules"].append(
+        {"matches": [{"model": {"value": "a"}}, {"model": {"value": "b"}}],
+         "targets": [{"modelRewrite": "w"}]})
+    namesake = rewrite(("elsewhere", 1))
+    namesake["metadata"]["namespace"] = "two"
+    set_rules(daemon, two_rules, pool_manifest(namespace="two"), namesake, route(chat=2))
+    before = daemon.ctl("describe", "rewrite", "llm/chat")
+    assert row(before, "v1") == ["v1", "3", "75.0 %", "-", "0", "0"]
+    assert "0 requests since " in before
+
+    many(stack, 40, chat(model="chat"))
+    sent = collections.Counter(s.model for server in stack.servers for s in server.seen)
+    out = daemon.ctl("describe", "rewrite", "llm/chat")
+    assert out.startswith("rewrite     llm/chat\nkind        InferenceModelRewrite\ndefined in  ")
+    assert re.search(r"defined in  .*/rules\.yaml:1:1\n", out)
+    assert "pool        llm/chat\n" in out
+    for target, weight in (("v1", 3), ("v2", 1)):
+        count = str(sent[target])
+        assert row(out, target) == [target, str(weight), f"{weight * 25:.1f} %",
+                                    f"{sent[target] / 40 * 100:.1f} %", count, count]
+    assert row(out, "w") == ["w", "-", "100.0 %", "-", "0", "0"]
+    first, second = out.index("rule 0      model chat\n"), out.index("rule 1      model a or b\n")
+    assert first < second
+    assert re.search(r"\n40 requests since \S+Z, when these weights came; check with inferencectl traffic "
+                     r"verify rewrite/llm/chat:0\n", out)
+    assert "elsewhere" not in out
+    assert "elsewhere" in daemon.ctl("describe", "rewrite", "chat", "-n", "two")
+
+    # Other weights begin to count anew; in all it goes on.
+    set_rules(daemon, rewrite(("v1", 1), ("v2", 1)), route(chat=2))
+    many(stack, 8, chat(model="chat"))
+    later = collections.Counter(s.model for server in stack.servers for s in server.seen)
+    out = daemon.ctl("describe", "rewrite", "llm/chat")
+    for target in ("v1", "v2"):
+        since = later[target] - sent[target]
+        assert row(out, target) == [target, "1", "50.0 %", f"{since / 8 * 100:.1f} %", str(since),
+                                    str(later[target])]
+    assert "\n8 requests since " in out
+
+
+def test_describe_of_routes_and_models_and_of_what_is_not_there(make_stack, tmp_path):
+    daemon = make_stack("full-duplex").daemon
+    write_manifests(tmp_path / "route.yaml", route(name="web", chat=2))
+    daemon.ctl("apply", "-f", str(tmp_path / "route.yaml"))
+    out = daemon.ctl("describe", "route", "web", "-n", "llm")
+    assert out.startswith("route       llm/web\nkind        HTTPRoute\ndefined in  applied in generation 1\n")
+    assert "requests of this rule's routes" in out
+    assert row(out, "llm/chat") == ["llm/chat", "2", "100.0 %", "-", "0", "0"]
+    model = {"apiVersion": "inference.networking.x-k8s.io/v1alpha2", "kind": "InferenceModel",
+             "metadata": {"name": "old", "namespace": "llm"},
+             "spec": {"modelName": "food-review", "poolRef": {"name": "chat"},
+                      "targetModels": [{"name": "v1", "weight": 1}, {"name": "v2", "weight": 4}]}}
+    set_rules(daemon, model)
+    out = daemon.ctl("describe", "model", "llm/old")
+    assert "kind        InferenceModel\n" in out and "model food-review" in out
+    assert row(out, "v2")[:3] == ["v2", "4", "80.0 %"]
+    for word in ("rewrite", "model", "route"):
+        done = subprocess.run([program("inferencectl"), "--server", daemon.admin, "describe", word, "llm/none"],
+                              capture_output=True, text=True, timeout=30)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert "llm/none" in done.stderr
+    daemon.ctl("describe", "route", "web", expect=1)  # the namespace is default
+    daemon.ctl("describe", "route", "a/b/c", expect=1)
+    daemon.ctl("describe", "objective", "x", expect=2)
 
 
 def test_a_storm_of_changes_loses_nothing(make_stack, tmp_path):

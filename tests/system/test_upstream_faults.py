@@ -75,6 +75,17 @@ def test_server_errors_eject_and_one_request_tries_again(make_stack, bootstrap):
     assert item["ejection"]["note"] == note
     assert item["ejection"]["count"] == 1
     assert note in stack.daemon.ctl("pick", "--model", "m"), "a pick says why it is left out"
+    described = stack.daemon.ctl("describe", "endpoint", victim.name)
+    assert note in described and "; ejected once\n" in described
+    others = len(stack.servers) - 1
+    states = {labels["state"]: value
+              for labels, value in stack.daemon.metrics()["inferenced_pool_endpoints"]}
+    assert (states["ejected"], states["ready"], states["unreachable"]) == (1, others, 0)
+    for counts in (stack.daemon.ctl_json("status")["item"]["endpoints"],
+                   stack.daemon.ctl_json("get", "pools")["items"][0]["endpoints"]):
+        # bug: ejected endpoints were in no count but the total
+        assert (counts["ejected"], counts["ready"], counts["total"]) == (1, others, others + 1)
+    assert f"{others} ready, 1 ejected" in stack.daemon.ctl("status")
 
     # Half open it gets one request at a time, however many come: all others are served.
     seen = len(victim.seen)

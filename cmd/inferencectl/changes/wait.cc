@@ -47,7 +47,9 @@ std::string Text(const admin::v1::Endpoint& endpoint) {
   const char* state = endpoint.state() == admin::v1::Endpoint::UNREACHABLE ? "unreachable"
                       : endpoint.state() == admin::v1::Endpoint::ASLEEP    ? "asleep"
                                                                            : "not scraped yet";
-  std::string out = fmt::format("endpoint {} of {} is {}", endpoint.name(), endpoint.pool(), state);
+  std::string out =
+      fmt::format("endpoint {} of {} is {}", endpoint.name(), endpoint.pool(),
+                  endpoint.ejection_note().empty() ? state : endpoint.ejection_note());
   if (!endpoint.scrape_error().empty()) out += ": " + endpoint.scrape_error();
   return SafeForTerminal(out);
 }

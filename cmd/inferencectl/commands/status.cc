@@ -5,6 +5,7 @@
 #include "inferencectl/envelope.h"
 #include "inferencectl/format.h"
 #include "inferencectl/invocation.h"
+#include "inferencectl/pool_view.h"
 #include "inferencectl/table.h"
 
 namespace inference::ctl {
@@ -40,6 +41,7 @@ std::string DiagnosticLine(const Diagnostic& d) {
 std::string CountsText(const admin::v1::EndpointCounts& counts) {
   std::string out = fmt::format("{}: {} ready", counts.total(), counts.ready());
   if (counts.unreachable() > 0) out += fmt::format(", {} unreachable", counts.unreachable());
+  if (counts.ejected() > 0) out += fmt::format(", {} ejected", counts.ejected());
   if (counts.asleep() > 0) out += fmt::format(", {} asleep", counts.asleep());
   if (counts.draining() > 0) out += fmt::format(", {} draining or drained", counts.draining());
   if (counts.unknown() > 0) out += fmt::format(", {} not scraped yet", counts.unknown());
@@ -79,12 +81,7 @@ Json StatusJson(const GetStatusResponse& s) {
   out["reactors"] = s.reactors();
   out["decisionRing"] = s.decision_ring();
   out["pools"] = s.pools();
-  out["endpoints"] = {{"total", s.endpoints().total()},
-                      {"ready", s.endpoints().ready()},
-                      {"unreachable", s.endpoints().unreachable()},
-                      {"asleep", s.endpoints().asleep()},
-                      {"unknown", s.endpoints().unknown()},
-                      {"draining", s.endpoints().draining()}};
+  out["endpoints"] = CountsJson(s.endpoints());
   out["totals"] = {{"streamsOpened", s.totals().streams_opened()},
                    {"streamsClosed", s.totals().streams_closed()},
                    {"connectionsOpened", s.totals().connections_opened()},

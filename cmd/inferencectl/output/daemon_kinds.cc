@@ -11,6 +11,7 @@ constexpr Field kCountFields[] = {
     Integer("total", "All of them."),
     Integer("ready", "Those that answer."),
     Integer("unreachable", "Those that don't; chosen only when nothing else is left."),
+    Integer("ejected", "Those at which requests fail, and those that are tried again."),
     Integer("asleep", "Those that sleep."),
     Integer("unknown", "Those of which no metrics page has been read."),
     Integer("draining", "Those that are draining or drained."),

@@ -34,7 +34,19 @@ Status EndpointWeights::Load(store::EndpointStore& store) {
   weights_.clear();
   for (store::Weight& weight : *weights) weights_[weight.endpoint] = std::move(weight);
   for (const auto& [key, known] : known_) TellWeight(key, known);
+  NoteGone(clock_.Now());
+  Plan();
   return Status::Ok();
+}
+
+// Of no other endpoints than those with a weight.
+void EndpointWeights::NoteGone(base::Time now) {
+  const std::map<Key, base::Time> before = std::exchange(gone_, {});
+  for (const auto& [key, weight] : weights_) {
+    if (known_.contains(key)) continue;
+    const auto since = before.find(key);
+    gone_.emplace(key, since == before.end() ? now : since->second);
+  }
 }
 
 void EndpointWeights::TellWeight(const Key& key, const Known& known) const {
@@ -72,13 +84,7 @@ void EndpointWeights::Attach(std::shared_ptr<const picker::Runtime> next) {
     known.slow_start = old == before.end() ? SlowStart(!first) : old->second.slow_start;
     TellWeight(key, known);
   }
-  for (const auto& [key, weight] : weights_) {
-    if (known_.contains(key)) {
-      gone_.erase(key);
-    } else {
-      gone_.emplace(key, now);
-    }
-  }
+  NoteGone(now);
   Look(now);
   Plan();
 }

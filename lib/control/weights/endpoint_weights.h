@@ -70,6 +70,7 @@ class EndpointWeights {
     SlowStart slow_start{false};
   };
 
+  void NoteGone(base::Time now);
   void TellWeight(const Key& key, const Known& known) const;
   bool Usable(const Known& known) const;
   void Look(base::Time now);

@@ -1,6 +1,9 @@
+#include <atomic>
 #include <catch2/catch.hpp>
 #include <chrono>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "admin/client.h"
 #include "integration/admin/fake_daemon.h"
@@ -105,14 +108,47 @@ TEST_CASE("events are told once, in order, whole, and from where one has read") 
   CHECK(status.ok());
 }
 
+TEST_CASE("watches of events that ended make room for others; there are only so many at a time") {
+  FakeDaemon daemon;
+  const auto client = Connect(daemon);
+  std::string instance;
+  for (int i = 0; i < 30; ++i) Read(*client, {}, instance);
+  WatchEventsRequest request;
+  request.set_follow(true);
+  std::vector<std::unique_ptr<AdminClient>> clients;
+  std::vector<std::thread> threads;
+  std::atomic<int> running{0};
+  for (int i = 0; i < 12; ++i) clients.push_back(Connect(daemon));
+  for (const auto& watcher : clients) {
+    threads.emplace_back([&, follower = watcher.get()] {
+      bool first = true;
+      const Status ended = follower->WatchEvents(request, [&](const WatchEventsResponse&) {
+        if (std::exchange(first, false)) ++running;
+        return true;
+      });
+      static_cast<void>(ended);  // cancelled below
+    });
+  }
+  for (int i = 0; i < 1000 && running < 12; ++i) std::this_thread::sleep_for(10ms);
+  CHECK(running == 12);
+  const Status one_more = client->WatchEvents({}, [](const WatchEventsResponse&) { return true; });
+  CHECK(one_more.code() == Code::kResourceExhausted);
+  for (const auto& watcher : clients) watcher->Cancel();
+  for (std::thread& thread : threads) thread.join();
+}
+
 TEST_CASE("a watch that follows tells what happens, until it is cancelled or the daemon ends") {
   FakeDaemon daemon;
   const auto client = Connect(daemon);
   WatchEventsRequest request;
   request.set_follow(true);
   int batches = 0;
+  const auto begun = std::chrono::steady_clock::now();
   Status status = client->WatchEvents(request, [&](const WatchEventsResponse& response) {
-    if (++batches == 1) CHECK(response.events().empty());  // it says at once that it is there
+    if (++batches == 1) {  // it says at once that it is there
+      CHECK(response.events().empty());
+      CHECK(std::chrono::steady_clock::now() - begun < 3s);
+    }
     if (batches == 1) daemon.view.log.Add(Make("now"));
     if (response.events().empty()) return true;
     CHECK(response.events(0).message() == "now");

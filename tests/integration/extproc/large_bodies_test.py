@@ -106,6 +106,7 @@ def test_a_body_that_takes_too_long_to_read_is_refused():
         with grpc.insecure_channel(server.addresses[0]) as channel:
             talk = send_large(channel, token_ids(48 * MIB))
             answer = talk.next().immediate_response
+            assert held(server) > 0, "it is answered while the worker still reads"
             assert answer.status.code == 503
             assert "could not be read in time" in json.loads(answer.body)["error"]["message"]
             talk.end()

@@ -1,5 +1,6 @@
 #include "admin/peers.h"
 
+#include <grp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -73,6 +74,32 @@ TEST_CASE("the peer of a connection is who the kernel says") {
   for (const char* other : {"", "fd:", "fd:x", "fd:1x", "fd:-1", "fd:999999", "ipv4:127.0.0.1:1"}) {
     CAPTURE(other);
     CHECK(!PeerOf(other).known);
+  }
+}
+
+// The groups behind the primary one, of a connection that is made now.
+std::vector<uint32_t> GroupsOfAPeer() {
+  int pair[2];
+  REQUIRE(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0);
+  const net::FileDescriptor a(pair[0]), b(pair[1]);
+  const Peer peer = PeerOf("fd:" + std::to_string(a.get()));
+  REQUIRE(!peer.groups.empty());
+  return {peer.groups.begin() + 1, peer.groups.end()};
+}
+
+TEST_CASE("a peer has all its groups, be they hundreds") {
+  std::vector<gid_t> own(static_cast<size_t>(getgroups(0, nullptr)));
+  REQUIRE(getgroups(static_cast<int>(own.size()), own.data()) >= 0);
+  CHECK(GroupsOfAPeer() == std::vector<uint32_t>(own.begin(), own.end()));
+  if (geteuid() != 0) return;  // may not take others
+  for (const size_t count : {size_t{3}, size_t{64}, size_t{65}, size_t{300}}) {
+    CAPTURE(count);
+    std::vector<gid_t> many;
+    for (size_t i = 0; i < count; ++i) many.push_back(static_cast<gid_t>(5000 + i));
+    REQUIRE(setgroups(many.size(), many.data()) == 0);
+    const std::vector<uint32_t> seen = GroupsOfAPeer();
+    REQUIRE(setgroups(own.size(), own.data()) == 0);
+    CHECK(seen == std::vector<uint32_t>(many.begin(), many.end()));
   }
 }
 

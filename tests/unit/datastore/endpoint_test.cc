@@ -123,8 +123,47 @@ TEST_CASE("a weight stays within its bounds") {
   endpoint->SetWeight(WeightOf::kUndrain, 0, "warming");
   CHECK(endpoint->weight() == 1);
   CHECK(endpoint->weight_note() == "warming");
-  endpoint->SetWeight(WeightOf::kUndrain, 5000, "");
+  endpoint->SetWeight(WeightOf::kUndrain, 5000, "what is whole needs no reason");
   CHECK(endpoint->weight() == Endpoint::kFullWeight);
+  CHECK(endpoint->weight_note().empty());
+}
+
+TEST_CASE("shares of a weight multiply, each with its reason") {
+  const auto endpoint = Make();
+  endpoint->SetWeight(WeightOf::kSlowStart, 500, "slow start");
+  endpoint->SetWeight(WeightOf::kOperator, 300, "by alice");
+  CHECK(endpoint->weight() == 150);
+  CHECK(endpoint->share(WeightOf::kOperator) == 300);
+  CHECK(endpoint->weight_note() == "by alice; slow start");
+  endpoint->SetWeight(WeightOf::kSlowStart, 1, "");
+  CHECK(endpoint->weight() == 1);  // never nothing
+}
+
+TEST_CASE("an ejected endpoint takes what has nowhere else to go; half open it takes one request") {
+  const auto endpoint = Make();
+  endpoint->Eject("connections fail");
+  CHECK(endpoint->ejection_note() == "ejected: the gateway reports that connections fail");
+  CHECK_FALSE(endpoint->reachable());
+  CHECK_FALSE(Reservation::Try(endpoint).active());
+  CHECK(endpoint->commitment().total() == 0);
+  CHECK(endpoint->picks() == 0);
+  CHECK(Reservation::Try(endpoint, /*ejected_too=*/true).active());
+  endpoint->OfferTrial();
+  CHECK(endpoint->reachable());
+  CHECK(endpoint->ejection_note() ==
+        "half open, the next request tries it: the gateway reports that connections fail");
+  CHECK(Reservation::Try(endpoint, /*ejected_too=*/true).active());
+  CHECK(endpoint->ejection() == Ejection::kTrialDue);  // that one was no trial
+  CHECK(Reservation::Try(endpoint).active());
+  CHECK(endpoint->ejection_note() ==
+        "half open, a request tries it: the gateway reports that connections fail");
+  CHECK_FALSE(endpoint->reachable());
+  CHECK_FALSE(Reservation::Try(endpoint).active());
+  endpoint->Readmit();
+  CHECK(endpoint->ejection_note().empty());
+  CHECK(Reservation::Try(endpoint).active());
+  CHECK(endpoint->in_flight() == 0);
+  CHECK(endpoint->ejections() == 1);
 }
 
 // What Endpoint::commitment() promises: once a closed endpoint owes nothing, nothing runs there and

@@ -100,6 +100,25 @@ TEST_CASE("Requests without an answer eject when they come in a row") {
   CHECK(f.Told() == std::vector<std::string_view>{"Ejected"});
 }
 
+TEST_CASE("What is told of an ejection: of whom, why, for how long, and its end") {
+  Fixture f;
+  f.Eject();
+  f.UntilTrial();
+  f.Fail();
+  f.UntilTrial();
+  f.Answer();
+  const auto told = f.events.After(0, 10);
+  REQUIRE(told.size() == 3);
+  CHECK(told[0].subject.kind == "endpoint");
+  CHECK(told[0].subject.ns == "llm");
+  CHECK(told[0].subject.name == "gpu-0");
+  CHECK(told[0].subject.address == "10.0.0.0:8000");
+  CHECK(told[0].message == "the gateway reports that it fails; it is tried again in 1 s");
+  CHECK(told[1].message ==
+        "the gateway reports that it fails; it is tried again in 2 s, as the last try failed");
+  CHECK(told[2].message == "it answers again");
+}
+
 TEST_CASE("Server errors eject when they come in a row, later than no answers do") {
   Fixture f;
   for (int i = 0; i < 4; ++i) f.Error();
@@ -121,6 +140,12 @@ TEST_CASE("Limits of 0 never eject") {
   }
   CHECK(f.endpoint().reachable());
   CHECK(f.detector.size() == 0);
+
+  Fixture uncounted;  // errors are answers all the same
+  uncounted.limits.consecutive_5xx = api::Field<int>(0);
+  uncounted.Eject();
+  uncounted.Error();
+  CHECK(uncounted.endpoint().reachable());
 }
 
 TEST_CASE("Answers eject no more endpoints than the pool can spare; no answer always does") {
@@ -136,6 +161,12 @@ TEST_CASE("Answers eject no more endpoints than the pool can spare; no answer al
   CHECK(!f.at(3)->reachable());
   f.limits.max_ejection_percent = api::Field<int>(100);
   CHECK(errors(2));
+
+  Fixture half;  // 49 % of 4 is 1: rounded down
+  half.limits.max_ejection_percent = api::Field<int>(49);
+  for (int n = 0; n < 20; ++n) half.Error(0), half.Error(1);
+  CHECK(!half.at(0)->reachable());
+  CHECK(half.at(1)->reachable());
 
   Fixture one;  // of a few percent, still one
   one.limits.max_ejection_percent = api::Field<int>(1);
@@ -237,6 +268,28 @@ TEST_CASE("A trial that nothing is heard of is given to another request") {
   f.now += milliseconds(1);
   f.detector.Readmit(f.now);
   CHECK(f.endpoint().ejection() == Ejection::kTrialDue);
+  // That one has as much time.
+  f.now += seconds(60);
+  f.detector.Readmit(f.now);
+  const auto second = datastore::Reservation::Try(f.at(0));
+  CHECK(second.active());
+  f.detector.Readmit(f.now);
+  CHECK(f.endpoint().ejection() == Ejection::kTrialRuns);
+  f.now += OutlierDetector::kTrialPatience - milliseconds(1);
+  f.detector.Readmit(f.now);
+  CHECK(f.endpoint().ejection() == Ejection::kTrialRuns);
+}
+
+TEST_CASE("What was sent to an ejected endpoint is no trial: its failure says nothing new") {
+  Fixture f;
+  f.Eject();
+  const base::Time sent = f.now + milliseconds(500);
+  CHECK(f.UntilTrial() == 1000);
+  const auto trial = datastore::Reservation::Try(f.at(0));
+  f.Fail(sent);
+  f.detector.NoteServerError(f.at(0), f.limits, *f.pool, sent, f.now);
+  CHECK(f.endpoint().ejection() == Ejection::kTrialRuns);
+  CHECK(f.endpoint().ejections() == 1);
 }
 
 TEST_CASE("Requests of before are old news, good or bad") {
@@ -258,12 +311,15 @@ TEST_CASE("Requests of before are old news, good or bad") {
 TEST_CASE("A request that was sent there for want of anything better brings it back") {
   Fixture f;
   f.Eject();
+  f.Fail();  // or it doesn't, and that changes nothing
+  CHECK(f.endpoint().ejections() == 1);
   f.Answer();
   CHECK(f.endpoint().reachable());
   for (int i = 0; i < 5; ++i) f.Error();
   REQUIRE(!f.endpoint().reachable());
-  f.Error();  // not by one more error
+  f.Error();  // not by one more error, which doesn't eject it anew either
   CHECK(!f.endpoint().reachable());
+  CHECK(f.endpoint().ejections() == 2);
   f.Answer();
   CHECK(f.endpoint().reachable());
 }
@@ -277,12 +333,53 @@ TEST_CASE("An error is an answer: it ends an ejection for none, and counts itsel
   CHECK(!f.endpoint().reachable());
 }
 
+TEST_CASE("An error between requests without an answer ends their row") {
+  Fixture f;
+  f.Fail();
+  f.Error();
+  f.Fail();
+  CHECK(f.endpoint().reachable());
+}
+
 TEST_CASE("Failures far apart are not in a row, and are forgotten") {
   Fixture f;
   f.Fail();
   f.now += OutlierDetector::kForgetAfter;
   f.detector.Readmit(f.now);
   CHECK(f.detector.size() == 0);
+
+  // Each is near enough to the one before it.
+  const auto wait = [&] {
+    f.now += OutlierDetector::kForgetAfter - milliseconds(1);
+    f.detector.Readmit(f.now);
+  };
+  f.limits.consecutive_connection_failures = api::Field<int>(3);
+  f.limits.consecutive_5xx = api::Field<int>(3);
+  for (int i = 0; i < 3; ++i) {
+    wait();
+    f.Fail();
+  }
+  CHECK(!f.at(0)->reachable());
+  for (int i = 0; i < 3; ++i) {
+    wait();
+    f.Error(1);
+  }
+  CHECK(!f.at(1)->reachable());
+}
+
+TEST_CASE("bug: an endpoint that went away while it was ejected was remembered for ever") {
+  Fixture f;
+  auto gone = std::make_shared<datastore::Endpoint>(datastore::EndpointInfo{});
+  for (int n = 0; n < 2; ++n) f.detector.NoteNoAnswer(gone, "it fails", f.limits, f.now, f.now);
+  f.now += seconds(1);
+  f.detector.Readmit(f.now);
+  REQUIRE(gone->ejection() == Ejection::kTrialDue);
+  CHECK(f.detector.size() == 1);
+  const std::weak_ptr<datastore::Endpoint> watched = gone;
+  gone.reset();  // no pool has it, so no request will try it
+  f.detector.Readmit(f.now);
+  CHECK(f.detector.size() == 0);
+  CHECK(watched.expired());
 }
 
 struct World : SessionWorld {

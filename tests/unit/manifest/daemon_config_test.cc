@@ -164,6 +164,10 @@ TEST_CASE("what breaks the schema of a daemon's configuration is reported at its
       {"mode: \"0666\"", "mode: 0666", "9:61", "admin.mode"},
       {"mode: \"0666\"", "mode: \"0777\"", "9:61",
        "admin.mode '0777' is no mode of a socket (write \"0660\""},
+      {"mode: \"0666\"", "mode: \"0665\"", "9:61", "is no mode of a socket"},
+      {"mode: \"0666\"", "mode: \"0266\"", "9:61", "is no mode of a socket"},
+      {"mode: \"0666\"", "mode: \"066\"", "9:61", "is no mode of a socket"},
+      {"baseEjectionTime: 2s", "baseEjectionTime: 1ms", "18:95", "must be 10ms to 1h, not 1ms"},
       {"users: [ci, \"1001\"]", "users: ci", "9:100", "admin.operators.users must be a list"},
       {"users: [ci, \"1001\"]", "users: [\"\"]", "9:101", "admin.operators.users[0]"},
       {"group: ops", "gruop: ops", "9:69", "did you mean 'group'?"},
@@ -248,6 +252,35 @@ TEST_CASE("a dump reads back to the same configuration") {
     for (const api::Diagnostic& d : second.diagnostics) UNSCOPED_INFO(d.ToString());
     REQUIRE(second.config);
     CHECK(WithoutComments(DumpDaemonConfig(*second.config)) == WithoutComments(dump));
+  }
+}
+
+TEST_CASE("ejections of one length and a slow start of none are taken") {
+  const Daemon daemon = ReadDaemon(
+      "apiVersion: inferenced.dev/v1alpha1\nkind: DaemonConfig\npools:\n  llm/a:\n    "
+      "outlierDetection: {baseEjectionTime: 2s, maxEjectionTime: 2s, maxEjectionPercent: 0}\n    "
+      "slowStart: {window: 0s, minWeightPercent: 100}\nadmin: {mode: \"0600\", operators: {}}\n");
+  for (const api::Diagnostic& d : daemon.diagnostics) UNSCOPED_INFO(d.ToString());
+  REQUIRE(daemon.config);
+  CHECK(*daemon.config->pools.at("llm/a").outlier_detection.max_ejection_time == 2s);
+  CHECK(*daemon.config->pools.at("llm/a").slow_start.window == 0s);
+  CHECK(*daemon.config->admin.mode == 0600);
+  // Nobody but root and the daemon's user: that must not become everybody.
+  REQUIRE(daemon.config->admin.operators);
+  const Daemon again = ReadDaemon(DumpDaemonConfig(*daemon.config));
+  REQUIRE(again.config);
+  CHECK(again.config->admin.operators);
+}
+
+TEST_CASE("a dump has every value that was set, with its place") {
+  const std::string dump = DumpDaemonConfig(*ReadDaemon(kFull).config);
+  for (const char* line :
+       {"mode: \"0666\"  # f.yaml:9:", "group: \"ops\"  # f.yaml:9:", "- \"ci\"  # f.yaml:9:",
+        "- \"1001\"  # f.yaml:9:", "- \"sre\"  # f.yaml:9:", "consecutive5xx: 3  # f.yaml:18:",
+        "consecutiveConnectionFailures: 4  # f.yaml:18:", "baseEjectionTime: 2s  # f.yaml:18:",
+        "maxEjectionTime: 1m  # f.yaml:18:", "maxEjectionPercent: 25  # f.yaml:18:",
+        "window: 40s  # f.yaml:19:", "minWeightPercent: 5  # f.yaml:19:"}) {
+    CHECK_THAT(dump, Catch::Contains(line));
   }
 }
 

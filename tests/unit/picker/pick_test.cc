@@ -233,6 +233,36 @@ TEST_CASE("a route over two pools draws one by weight, and counts it") {
                     {{"mine", "llm/green"}}, {rule, BlueGreen(1, 0)});
   CHECK(asker.PoolOf(two, {}, "unknown") == "404");
   CHECK(asker.PoolOf(two, {}, "mine") == "llm/green");
+
+  // The configuration's word stands over a rule's; then no rule counts.
+  const Runtime both(1, {MakePool("llm", "blue", 1), MakePool("llm", "green", 1)},
+                     {{"llm/chat", "llm/blue"}}, {BlueGreen(0, 1)});
+  CHECK(asker.PoolOf(both, {}, "llm/chat") == "llm/blue");
+  CHECK(asker.Ask(both, {}, "llm/chat").route_rule == nullptr);
+}
+
+TEST_CASE("where only one of a rule's pools is served, it is counted at its place in the rule") {
+  Asker asker;
+  const auto rule = BlueGreen(75, 25);
+  const Runtime green(1, {MakePool("llm", "green", 1)}, {}, {rule});
+  const PickResult result = asker.Ask(green, {}, "llm/chat");
+  CHECK(result.route_rule == rule.get());
+  CHECK(result.route_target == 1);
+  CHECK(rule->pools.targets()[0].share->total() == 0);
+  CHECK(rule->pools.targets()[1].share->total() == 1);
+}
+
+TEST_CASE("when all endpoints are ejected one is picked all the same, half open or not") {
+  Asker asker;
+  PoolRuntime pool = MakePool("llm", "a", 2);
+  for (const auto& endpoint : pool.pool->endpoints()) endpoint->Eject("x");
+  const Runtime runtime(1, {pool}, {});
+  CHECK(asker.Ask(runtime).picked());
+  for (const auto& endpoint : pool.pool->endpoints()) {
+    endpoint->OfferTrial();
+    REQUIRE(datastore::Reservation::Try(endpoint).active());
+  }
+  CHECK(asker.Ask(runtime).picked());
 }
 
 TEST_CASE("a route to one pool is that pool, also for who only observes") {
