@@ -267,7 +267,9 @@ TEST_CASE("ejections of one length and a slow start of none are taken") {
   CHECK(*daemon.config->admin.mode == 0600);
   // Nobody but root and the daemon's user: that must not become everybody.
   REQUIRE(daemon.config->admin.operators);
-  const Daemon again = ReadDaemon(DumpDaemonConfig(*daemon.config));
+  const std::string dump = DumpDaemonConfig(*daemon.config);
+  CHECK_THAT(dump, Catch::Contains("users: []\n") && Catch::Contains("groups: []\n"));
+  const Daemon again = ReadDaemon(dump);
   REQUIRE(again.config);
   CHECK(again.config->admin.operators);
 }
