@@ -31,7 +31,7 @@ TEST_CASE("a change reaches control as it was asked, with who asked") {
                                    {{"g", "InferencePool", "llm", "same"}, "a", "a"}};
   const auto response = (*client)->Change(request);
   REQUIRE(response.ok());
-  const control::ChangeRequest& asked = daemon.actions.asked;
+  const auto asked = daemon.actions.With([](auto& a) { return a.asked; });
   REQUIRE(asked.manifests.size() == 1);
   CHECK(asked.manifests[0].file == "pool.yaml");
   CHECK(asked.manifests[0].text == "a: \xFF");
@@ -61,7 +61,7 @@ TEST_CASE("a refused change is an answer with its reason; a daemon that can't is
   REQUIRE(client.ok());
   using admin::v1::ChangeResponse;
   const auto refusal = [&](Code code) {
-    daemon.actions.answer.status = Status(code, "no");
+    daemon.actions.With([&](auto& a) { a.answer.status = Status(code, "no"); });
     const auto response = (*client)->Change({});
     REQUIRE(response.ok());
     CHECK(response->message() == "no");
@@ -70,7 +70,8 @@ TEST_CASE("a refused change is an answer with its reason; a daemon that can't is
   CHECK(refusal(Code::kInvalidArgument) == ChangeResponse::INVALID);
   CHECK(refusal(Code::kFailedPrecondition) == ChangeResponse::GUARDED);
   CHECK(refusal(Code::kNotFound) == ChangeResponse::NOT_FOUND);
-  daemon.actions.answer.status = Status(Code::kResourceExhausted, "disk full");
+  daemon.actions.With(
+      [](auto& a) { a.answer.status = Status(Code::kResourceExhausted, "disk full"); });
   const auto failed = (*client)->Change({});
   CHECK(failed.status().code() == Code::kResourceExhausted);
 }

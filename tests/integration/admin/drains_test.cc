@@ -69,7 +69,7 @@ TEST_CASE("a drain is asked for as it was said, with who asks") {
   daemon.actions.drain_answer.capacity = {{"llm/qwen3", 3, 4, 1, 0.5, false}};
   const auto answer = client->Drain(request);
   REQUIRE(answer.ok());
-  const control::DrainCommand& asked = daemon.actions.drain_asked;
+  const auto asked = daemon.actions.With([](auto& a) { return a.drain_asked; });
   CHECK(asked.endpoints == std::vector{kGpu1});
   CHECK(asked.owner == "alice");
   CHECK(asked.peer.find("uid ") != std::string::npos);
@@ -90,8 +90,9 @@ TEST_CASE("a drain is asked for as it was said, with who asks") {
   request.clear_settle_ms();
   request.clear_timeout_ms();
   REQUIRE(client->Drain(request).ok());
-  CHECK(daemon.actions.drain_asked.settle == base::Duration(seconds(2)));
-  CHECK_FALSE(daemon.actions.drain_asked.timeout);
+  const auto again = daemon.actions.With([](auto& a) { return a.drain_asked; });
+  CHECK(again.settle == base::Duration(seconds(2)));
+  CHECK_FALSE(again.timeout);
 }
 
 TEST_CASE("what makes no sense is refused, and so is what control refuses") {
@@ -110,7 +111,8 @@ TEST_CASE("what makes no sense is refused, and so is what control refuses") {
   FillKey(undo.add_endpoints());
   CHECK(client->Undrain(undo).status().code() == Code::kInvalidArgument);
   undo.set_all_owners(true);
-  daemon.actions.drain_answer.status = Status(Code::kFailedPrecondition, "a guard");
+  daemon.actions.With(
+      [](auto& a) { a.drain_answer.status = Status(Code::kFailedPrecondition, "a guard"); });
   const auto refused = client->Undrain(undo);
   CHECK(refused.status().code() == Code::kFailedPrecondition);
   CHECK(refused.status().message() == "a guard");
@@ -127,10 +129,10 @@ TEST_CASE("the oldest request of a drained endpoint is told, and not asked for a
   const auto now =
       std::chrono::duration_cast<milliseconds>(base::Clock::Real().WallNow().time_since_epoch())
           .count();
-  daemon.decisions.pending[endpoint.id()] = {"req-1", now - 48'000};
+  daemon.decisions.SetPending({{endpoint.id(), {"req-1", now - 48'000}}});
   const auto client = Connect(daemon);
   CHECK_FALSE(client->ListDrains()->drains(0).has_oldest());
-  CHECK(daemon.decisions.asked_for_pending.empty());  // nothing is in flight
+  CHECK(daemon.decisions.AskedForPending().empty());  // nothing is in flight
   row.owed.in_flight = 3;
   daemon.view.SetDrains({{row.endpoint, row}});
   for (int i = 0; i < 3; ++i) {
@@ -140,7 +142,7 @@ TEST_CASE("the oldest request of a drained endpoint is told, and not asked for a
     CHECK(list->drains(0).oldest().age_ms() >= 48'000);
     CHECK(list->drains(0).oldest().age_ms() < 60'000);
   }
-  CHECK(daemon.decisions.asked_for_pending == std::vector<std::vector<uint32_t>>{{endpoint.id()}});
+  CHECK(daemon.decisions.AskedForPending() == std::vector<std::vector<uint32_t>>{{endpoint.id()}});
 }
 
 TEST_CASE("drains are told with all that is known of them") {

@@ -55,15 +55,17 @@ TEST_CASE("a weight is asked for as it was said, with who asks") {
   key->set_port(8000);
   request.set_reason("a fan is broken");
   const store::EndpointKey gpu1{"llm", "gpu-1", "10.2.0.11", 8000};
-  daemon.actions.weight_answer.rows = {{gpu1, 1000, 500}};
-  daemon.actions.weight_answer.generation = 7;
+  daemon.actions.With([&](auto& a) {
+    a.weight_answer.rows = {{gpu1, 1000, 500}};
+    a.weight_answer.generation = 7;
+  });
   const auto answer = client->SetWeight(request);
   REQUIRE(answer.ok());
   CHECK(answer->generation() == 7);
   REQUIRE(answer->endpoints_size() == 1);
   CHECK(answer->endpoints(0).before_permille() == 1000);
   CHECK(answer->endpoints(0).after_permille() == 500);
-  const control::WeightCommand& asked = daemon.actions.weight_asked;
+  const auto asked = daemon.actions.With([](auto& a) { return a.weight_asked; });
   CHECK(asked.endpoints == std::vector{gpu1});
   CHECK(asked.permille == 500);
   CHECK(asked.reason == "a fan is broken");

@@ -38,8 +38,12 @@ class FakeView final : public control::ControlView {
   control::ConfigStatus config_status() const override;
   std::shared_ptr<const api::DaemonConfig> daemon_config() const override { return config_; }
   std::string ScrapeError(uint32_t endpoint_id) const override;
-  std::shared_ptr<const control::DrainRows> drains() const override { return drains_; }
+  std::shared_ptr<const control::DrainRows> drains() const override {
+    const std::lock_guard lock(mutex_);
+    return drains_;
+  }
   void SetDrains(control::DrainRows rows) {
+    const std::lock_guard lock(mutex_);
     drains_ = std::make_shared<const control::DrainRows>(std::move(rows));
   }
 
@@ -53,36 +57,59 @@ class FakeView final : public control::ControlView {
   std::map<std::string, std::shared_ptr<datastore::Endpoint>> endpoints_;
   std::shared_ptr<api::DaemonConfig> config_;
   std::unique_ptr<control::RuntimeHolder> runtime_;
-  std::shared_ptr<const control::DrainRows> drains_ = std::make_shared<control::DrainRows>();
   mutable std::mutex mutex_;
+  // guarded by mutex_
+  std::shared_ptr<const control::DrainRows> drains_ = std::make_shared<control::DrainRows>();
   control::ConfigStatus status_;  // guarded by mutex_
 };
 
-/// Remembers what it was asked, answers what it was told.
+/// Remembers what it was asked, answers what it was told. Once the daemon was asked anything, a
+/// test looks at it and changes it in With(): the server's threads do it at the same time.
 class FakeActions final : public control::ControlActions {
  public:
+  template <typename F>
+  auto With(F f) {
+    const std::lock_guard lock(mutex_);
+    return f(*this);
+  }
   control::ChangeResult Change(control::ChangeRequest request) override {
+    const std::lock_guard lock(mutex_);
     asked = std::move(request);
     return answer;
   }
-  std::vector<control::ListedObject> Objects() override { return objects; }
-  Result<std::vector<store::Revision>> History(int64_t) override { return history; }
-  Result<std::vector<store::ChangedObject>> ChangesOf(int64_t) override { return answer.objects; }
-
-  Result<std::vector<store::Operation>> Operations(int64_t) override { return operations; }
+  std::vector<control::ListedObject> Objects() override {
+    const std::lock_guard lock(mutex_);
+    return objects;
+  }
+  Result<std::vector<store::Revision>> History(int64_t) override {
+    const std::lock_guard lock(mutex_);
+    return history;
+  }
+  Result<std::vector<store::ChangedObject>> ChangesOf(int64_t) override {
+    const std::lock_guard lock(mutex_);
+    return answer.objects;
+  }
+  Result<std::vector<store::Operation>> Operations(int64_t) override {
+    const std::lock_guard lock(mutex_);
+    return operations;
+  }
   control::DrainAnswer Drain(control::DrainCommand command) override {
+    const std::lock_guard lock(mutex_);
     drain_asked = std::move(command);
     return drain_answer;
   }
   control::DrainAnswer Undrain(control::UndrainCommand command) override {
+    const std::lock_guard lock(mutex_);
     undrain_asked = std::move(command);
     return drain_answer;
   }
   control::WeightAnswer SetWeight(control::WeightCommand command) override {
+    const std::lock_guard lock(mutex_);
     weight_asked = std::move(command);
     return weight_answer;
   }
   control::ReloadResult Reload(control::ReloadRequest request) override {
+    const std::lock_guard lock(mutex_);
     reload_asked = std::move(request);
     return reload_answer;
   }
@@ -99,6 +126,9 @@ class FakeActions final : public control::ControlActions {
   control::WeightAnswer weight_answer;
   control::ReloadRequest reload_asked;
   control::ReloadResult reload_answer;
+
+ private:
+  std::mutex mutex_;
 };
 
 class FakeDecisions final : public picker::DecisionSource {
@@ -106,17 +136,25 @@ class FakeDecisions final : public picker::DecisionSource {
   std::optional<picker::DecisionRecord> FindDecision(std::string_view request_id) override;
   picker::PendingByEndpoint OldestPending(const std::vector<uint32_t>& endpoint_ids) override {
     const std::lock_guard lock(mutex_);
-    asked_for_pending.push_back(endpoint_ids);
-    return pending;
+    asked_for_pending_.push_back(endpoint_ids);
+    return pending_;
   }
   void Add(const picker::DecisionRecord& record);
 
-  picker::PendingByEndpoint pending;
-  std::vector<std::vector<uint32_t>> asked_for_pending;
+  void SetPending(picker::PendingByEndpoint requests) {
+    const std::lock_guard lock(mutex_);
+    pending_ = std::move(requests);
+  }
+  std::vector<std::vector<uint32_t>> AskedForPending() {
+    const std::lock_guard lock(mutex_);
+    return asked_for_pending_;
+  }
 
  private:
   std::mutex mutex_;
-  std::vector<picker::DecisionRecord> records_;  // guarded by mutex_
+  std::vector<picker::DecisionRecord> records_;           // guarded by mutex_
+  picker::PendingByEndpoint pending_;                     // guarded by mutex_
+  std::vector<std::vector<uint32_t>> asked_for_pending_;  // guarded by mutex_
 };
 
 /// A record of a request that gpu-1 served, as the data plane would have written it.
