@@ -258,9 +258,8 @@ void Reactor::Fail(Job& job, Failure failure, const std::string& error) {
   if (failure == Failure::kShortage) return WarnOfShortage(error);  // not the endpoint's
   endpoint.metrics.page_errors.fetch_add(1, std::memory_order_relaxed);
   // Last: whoever finds the endpoint unreachable finds the reason, too.
-  const bool was_reachable = endpoint.reachable();
   endpoint.RecordFailure();
-  if (was_reachable && !endpoint.reachable()) {
+  if (endpoint.failures() == datastore::Endpoint::kFailuresToUnreachable) {
     spdlog::warn("endpoint {} ({}) is unreachable: {}", endpoint.info().name,
                  endpoint.info().host_port, error);
     Tell(telemetry::events::kUnreachable, endpoint, base::Printable(error, kMaxErrorBytes));

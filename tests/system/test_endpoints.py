@@ -12,7 +12,7 @@ import uuid
 
 import pytest
 import yaml
-from harness.daemon import Daemon, program
+from harness.daemon import Daemon, pool_manifest, program, write_manifests
 from harness.model_server import ModelServer
 from harness.openai import CHAT, JSON, chat
 from harness.process import wait_until
@@ -131,6 +131,24 @@ def test_a_weight_that_one_of_two_daemons_keeps(plain, tmp_path):
         other.stop()
 
 
+def test_a_successor_keeps_weights_and_sets_none_before_its_time(plain):
+    plain("endpoint", "weight", "gpu-1", "50%")
+    before = plain.daemon
+    plain.daemon = Daemon(before.directory, {s.name: s.address for s in plain.servers}, take_over=before,
+                          name="successor")
+    try:
+        assert plain.daemon.listed()["gpu-1"]["weight"] == 0.5
+        done = plain("endpoint", "weight", "gpu-1", "25%")
+        assert done.returncode == 4, done
+        assert "the daemon before this one still has the state file" in done.stderr
+    finally:
+        before.process.signal(signal.SIGTERM)
+        before.process.wait(40)
+    assert plain.daemon.listed()["gpu-1"]["weight"] == 0.5
+    wait_until(lambda: plain("endpoint", "weight", "gpu-1", "25%").returncode == 0, "it may now")
+    assert plain.daemon.listed()["gpu-1"]["weight"] == 0.25
+
+
 def test_requests_follow_the_weight(make_stack):
     stack = make_stack("full-duplex", servers=2)
     heavy, light = stack.servers
@@ -233,6 +251,23 @@ def test_what_happens_is_told(plain):
     assert plain("events", "-w", "-o", "json").returncode == 2
 
 
+def test_changes_are_told_with_what_changed(plain, tmp_path):
+    def apply(reason, **apps):
+        write_manifests(tmp_path / "pools.yaml",
+                        *(pool_manifest(name, app=app) for name, app in apps.items()))
+        plain.daemon.ctl("apply", "-f", str(tmp_path / "pools.yaml"), "--reason", reason)
+        return [e for e in events(plain, "configuration") if e["event"] == "Changed"][-1]
+    told = apply("OPS-1", **{f"p{n}": "vllm" for n in range(5)})
+    assert told["message"] == "applied generation 1: apply " + ", ".join(f"InferencePool llm/p{n}" for n in range(5))
+    assert told["reason"] == "OPS-1" and "uid" in told["who"]
+    # Not of those that are as before; and not of dozens.
+    told = apply("", p0="vllm", p1="other")
+    assert told["message"] == "applied generation 2: apply InferencePool llm/p1"
+    told = apply("", **{f"q{n}": "vllm" for n in range(6)})
+    assert told["message"].endswith("InferencePool llm/q4 and 1 more")
+    assert events(plain)[-1]["event"] == "Reloaded"
+
+
 def test_a_watch_goes_on_over_a_restart(plain):
     watch = subprocess.Popen(
         [program("inferencectl"), "--server", plain.daemon.admin, "events", "-w", "-o", "jsonl"],
@@ -310,10 +345,13 @@ def test_a_watch_goes_on_where_it_was_cut_and_keeps_to_what_is_asked(plain, loop
             for name in ("gpu-2", "gpu-1"):
                 plain("endpoint", "weight", name, "25%")
             assert next_event() == ("gpu-1", "50 % -> 25 %")
+            relay.cut()
+            plain("endpoint", "weight", "gpu-1", "20%")
+            assert next_event() == ("gpu-1", "25 % -> 20 %")
             watch.send_signal(signal.SIGINT)
             out, err = watch.communicate(timeout=10)
             assert (watch.returncode, out) == (130, "")
-            assert "waiting for a daemon" in err and "another run" not in err
+            assert err.count("waiting for a daemon") == 2 and "another run" not in err
         finally:
             watch.kill()
             relay.close()

@@ -41,6 +41,15 @@ def test_a_body_that_envoy_cut_still_tells_its_model(make_stack):
     assert again["picked"] == seen["picked"]
 
 
+def test_a_body_that_takes_too_long_to_read_is_refused(make_stack):
+    stack = make_stack("full-duplex", config={"limits": {"pickTimeout": "1ms"}})
+    numbers = ",".join(str(n % 90000 + 10000) for n in range(2_000_000))  # 12 MB
+    body = ('{"model":"m","prompt":[' + numbers + "]}").encode()
+    answer = stack.request("1.1", "POST", COMPLETIONS, headers=JSON, body=body)
+    assert answer.status == 503
+    assert "could not be read in time" in answer.text
+
+
 def test_a_model_behind_the_cut_is_unknown_not_wrong(make_stack):
     stack = make_stack("buffered", edit=buffered_partial(16384))
     seen = ask(stack, json.dumps({"prompt": "word " * 60_000, "model": "late-model"}).encode())

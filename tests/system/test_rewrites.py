@@ -251,6 +251,9 @@ def test_describe_of_routes_and_models_and_of_what_is_not_there(make_stack, tmp_
     out = daemon.ctl("describe", "model", "llm/old")
     assert "kind        InferenceModel\n" in out and "model food-review" in out
     assert row(out, "v2")[:3] == ["v2", "4", "80.0 %"]
+    set_rules(daemon, rewrite(("v1", 1), pool="none"))
+    out = daemon.ctl("describe", "rewrite", "llm/chat")
+    assert out.endswith("\nno rule of it is in force here\n")
     for word in ("rewrite", "model", "route"):
         done = subprocess.run([program("inferencectl"), "--server", daemon.admin, "describe", word, "llm/none"],
                               capture_output=True, text=True, timeout=30)

@@ -7,6 +7,7 @@ import uuid
 import pytest
 from harness import envoy
 from harness.clients import connect
+from harness.daemon import pool_manifest, write_manifests
 from harness.model_server import ModelServer
 from harness.openai import CHAT, JSON, chat
 from harness.process import free_port, wait_until
@@ -29,14 +30,20 @@ def listed(stack, name):
     return stack.daemon.listed()[name]
 
 
+def make_others_worse(stack, best):
+    """All requests go to one server then: what chance did before its neighbours' pages came is no proof."""
+    others = [server for server in stack.servers if server is not best]
+    for server in others:
+        server.waiting = 50
+    wait_until(lambda: all(listed(stack, s.name)["waiting"]["value"] == 50 for s in others), "they are scraped")
+    wait_until(lambda: one_request(stack) == (200, best.name), "the best server is picked")
+
+
 @pytest.mark.parametrize("bootstrap", ["full-duplex", "request-only"])
 def test_resets_eject_a_scraped_server_until_it_answers(make_stack, bootstrap):
     stack = make_stack(bootstrap, edit=no_retries, config={"pools": {"llm/chat": {"responseTracking": "auto"}}})
     victim = stack.servers[0]
-    for server in stack.servers[1:]:
-        server.waiting = 50  # the victim is by far the best
-    stack.picker.process.wait_until(
-        lambda: one_request(stack) == (200, victim.name), "the best server is picked")
+    make_others_worse(stack, victim)
     victim.mode = "reset"
     failed = 0
     while listed(stack, victim.name)["state"] != "Ejected":
@@ -61,10 +68,7 @@ def test_server_errors_eject_and_one_request_tries_again(make_stack, bootstrap):
     stack = make_stack(bootstrap, edit=no_retries,
                        config={"pools": {"llm/chat": {"outlierDetection": outliers}}})
     victim = stack.servers[0]
-    for server in stack.servers[1:]:
-        server.waiting = 50
-    stack.picker.process.wait_until(
-        lambda: one_request(stack) == (200, victim.name), "the best server is picked")
+    make_others_worse(stack, victim)
     victim.mode = "error"
     answers = [one_request(stack) for _ in range(3)]
     assert answers == [(500, victim.name)] * 3, "a server's own errors are passed on"
@@ -104,6 +108,22 @@ def test_server_errors_eject_and_one_request_tries_again(make_stack, bootstrap):
     ejections = {labels["endpoint"]: value
                  for labels, value in stack.daemon.metrics()["inferenced_endpoint_ejections_total"]}
     assert ejections[victim.name] == 2
+
+
+def test_what_waits_for_an_ejected_server_says_so(make_stack, tmp_path):
+    # bug: it said that the server wasn't scraped yet
+    outliers = {"consecutive5xx": 1, "baseEjectionTime": "60s", "maxEjectionTime": "60s"}
+    stack = make_stack("full-duplex", edit=no_retries,
+                       config={"pools": {"llm/chat": {"outlierDetection": outliers}}})
+    for server in stack.servers:
+        server.mode = "error"
+    _, name = one_request(stack)
+    wait_until(lambda: listed(stack, name)["state"] == "Ejected", "it is ejected")
+    write_manifests(tmp_path / "two.yaml", pool_manifest("two"))
+    waited = stack.daemon.ctl_json("apply", "-f", str(tmp_path / "two.yaml"), "--wait", "--timeout", "300ms",
+                                   expect=5)
+    message = f"endpoint {name} of llm/two is ejected: the gateway reports that its answers are server errors"
+    assert message in waited["wait"]["message"]
 
 
 def test_when_all_fail_they_are_used_all_the_same(make_stack):

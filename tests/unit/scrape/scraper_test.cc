@@ -71,11 +71,20 @@ uint64_t Errors(const Endpoint& endpoint) {
 
 // A scraper that runs, with small pages.
 struct Running {
-  Scraper scraper{{.seed = 1, .max_page_bytes = 20'000}};
+  std::shared_ptr<telemetry::EventLog> events = std::make_shared<telemetry::EventLog>();
+  Scraper scraper{{.seed = 1, .max_page_bytes = 20'000, .events = events}};
 
   Running() { REQUIRE(scraper.Start().ok()); }
   explicit Running(Target target) : Running() { scraper.SetTargets({std::move(target)}); }
   uint64_t Failed(Failure f) const { return scraper.stats().Failed(f).value(); }
+  /// The kinds of events that were told, a space behind each.
+  std::string Told() const {
+    std::string out;
+    for (const telemetry::Event& event : events->After(0, 100)) {
+      out += std::string(event.kind.name) + " ";
+    }
+    return out;
+  }
 };
 
 TEST_CASE("pages are fetched over one connection and applied") {
@@ -179,6 +188,28 @@ TEST_CASE("a refused connection; the server comes back on its port") {
   server = std::make_unique<FakeMetricsServer>(FakeMetricsServer::Options{.port = port});
   server->SetReply(Page(2));
   REQUIRE(Await([&] { return endpoint->reachable() && Waiting(*endpoint) == 2; }));
+  REQUIRE(Await([&] { return run.Told() == "Unreachable Reachable "; }));
+  const telemetry::Event event = run.events->After(0, 1).front();
+  CHECK(event.message == "cannot connect: Connection refused");
+  CHECK(event.subject.kind == "endpoint");
+  CHECK(event.subject.address == endpoint->info().host_port);
+}
+
+TEST_CASE("bug: of an endpoint that was ejected already it wasn't told that it can't be scraped") {
+  auto server = std::make_unique<FakeMetricsServer>();
+  const int port = server->port();
+  server->SetReply(Page(1));
+  const auto endpoint = MakeEndpoint(port);
+  Running run(MakeTarget(endpoint));
+  REQUIRE(Await([&] { return Pages(*endpoint) >= 1; }));
+  endpoint->Eject("connections fail");
+  server.reset();
+  REQUIRE(Await([&] { return run.Failed(Failure::kConnect) >= 4; }));
+  CHECK(run.Told() == "Unreachable ");
+  endpoint->Readmit();
+  server = std::make_unique<FakeMetricsServer>(FakeMetricsServer::Options{.port = port});
+  server->SetReply(Page(2));
+  REQUIRE(Await([&] { return run.Told() == "Unreachable Reachable "; }));
 }
 
 TEST_CASE("connections that the server closed while idle are opened again, without a failure") {

@@ -101,6 +101,14 @@ struct World {
     return row == rows->end() ? DrainState::kReady : row->second.state;
   }
   Admission AdmissionOf(size_t i) const { return endpoints[i]->admission(); }
+  /// The kinds of events that were told, a space behind each.
+  std::string Told() const {
+    std::string out;
+    for (const telemetry::Event& event : events.After(0, 100)) {
+      out += std::string(event.kind.name) + " ";
+    }
+    return out;
+  }
 
   testing::TempDir dir;
   FakeClock clock;
@@ -152,6 +160,35 @@ TEST_CASE("a page that tells only one of the numbers proves nothing") {
   CHECK(world.State(0) == DrainState::kDraining);
   world.Pass(seconds(5));
   CHECK(world.State(0) == DrainState::kUnverified);
+  CHECK(world.Told() == "Draining Unverified ");
+}
+
+TEST_CASE("what becomes of a drain is told, step by step") {
+  World world;
+  REQUIRE(world.drains->Drain(world.Command(0)).status.ok());
+  const auto settle = [&] {
+    world.Pass(seconds(1));
+    world.Pass(seconds(2));
+    world.Report(0, 0);
+    world.Pass(milliseconds(50));
+    REQUIRE(world.State(0) == DrainState::kDrained);
+  };
+  settle();
+  CHECK(world.Told() == "Draining Drained ");
+  {
+    const datastore::Reservation by_gateway(world.endpoints[0]);
+    world.Pass(milliseconds(50));
+  }
+  CHECK(world.Told() == "Draining Drained Reopened ");
+  settle();
+  world.drains->Attach(MakeRuntime({world.endpoints[1]}));
+  world.Pass(seconds(1));
+  world.drains->Attach(MakeRuntime(world.endpoints));
+  world.Pass(seconds(1));
+  CHECK(world.Told() == "Draining Drained Reopened Drained Gone Returned ");
+  const telemetry::Event returned = world.events.After(0, 100).back();
+  CHECK(returned.subject.name == "gpu-1");
+  CHECK(returned.message == "and still being drained");
 }
 
 TEST_CASE("leases outlive the process, and are in force before the first pick") {
@@ -241,6 +278,14 @@ TEST_CASE("an undrain takes its own lease, and names the others") {
   REQUIRE(world.drains->Undrain(all).status.ok());
   CHECK(world.AdmissionOf(0) == Admission::kOpen);
   CHECK(world.drains->Undrain(world.Undo(0)).status.ok());  // as asked for already
+  // Each lease that came and went is told, once.
+  std::vector<std::string> told;
+  for (const telemetry::Event& event : world.events.After(0, 100)) {
+    const std::string owner = event.message.substr(0, event.message.find(','));
+    told.push_back(std::string(event.kind.name) + owner.substr(owner.rfind(' ')));
+  }
+  CHECK(told == std::vector<std::string>{"Draining alice", "Draining node-upgrader",
+                                         "Undrained alice", "Undrained node-upgrader"});
 }
 
 TEST_CASE("the same owner again renews its lease") {
@@ -321,6 +366,10 @@ TEST_CASE("over time: undone on the disk too; drained in time: no limit any more
   CHECK(world.AdmissionOf(0) == Admission::kOpen);
   CHECK(world.store->Leases()->empty());
   CHECK(world.store->Operations(1)->at(0).who == "inferenced");
+  const telemetry::Event undone = world.events.After(0, 100).back();
+  CHECK(undone.kind.name == "Undrained");
+  CHECK(undone.reason == "its time was over");
+  CHECK(undone.who.empty());
 
   running.reset();
   REQUIRE(world.drains->Drain(command).status.ok());
@@ -390,6 +439,7 @@ TEST_CASE("after an undrain with a ramp the endpoint warms") {
   CHECK(world.endpoints[0]->weight() == Endpoint::kFullWeight);
   CHECK(world.State(0) == DrainState::kReady);
   CHECK(world.drains->rows()->empty());
+  CHECK(world.Told() == "Draining Undrained Warm ");
 }
 
 TEST_CASE("a pool that fails open is warned of") {
