@@ -54,7 +54,8 @@ Status Drains::Load(store::EndpointStore& store) {
   for (const auto& [key, drain] : before) Set(key, {});
   for (const auto& [key, drain] : drains_) Set(key, drain.Wanted(now));
   if (!drains_.empty()) {
-    spdlog::info("{} endpoint{} being drained", drains_.size(), drains_.size() == 1 ? " is" : "s are");
+    spdlog::info("{} endpoint{} being drained", drains_.size(),
+                 drains_.size() == 1 ? " is" : "s are");
   }
   Plan();
   return Status::Ok();
