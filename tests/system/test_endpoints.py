@@ -323,7 +323,9 @@ class Relay:
         self._loop.run(abort())
 
     def close(self):
-        self._server.close()
+        async def end():
+            self._server.close()
+        self._loop.run(end())
         self.cut()
 
 
