@@ -74,8 +74,9 @@ TEST_CASE("a weight is asked for as it was said, with who asks") {
   request.set_weight_permille(1000);  // as if none were set
   request.set_dry_run(true);
   CHECK(client->SetWeight(request).ok());
-  CHECK(asked.permille == 1000);
-  CHECK(asked.dry_run);
+  const auto again = daemon.actions.With([](auto& a) { return a.weight_asked; });
+  CHECK(again.permille == 1000);
+  CHECK(again.dry_run);
   for (const uint32_t wrong : {0U, 1001U, 4'000'000'000U}) {
     request.set_weight_permille(wrong);
     CHECK(client->SetWeight(request).status().code() == Code::kInvalidArgument);
