@@ -231,7 +231,7 @@ void Reactor::ReadPage(Job& job, base::Time now) {
 void Reactor::Succeed(Job& job, base::Time now, uint32_t bad_series) {
   datastore::Endpoint& endpoint = *job.target.endpoint;
   endpoint.ScrapeApplied(job.mark, job.started);
-  if (endpoint.RecordSuccess()) {
+  if (endpoint.RecordSuccess() || job.told) {
     spdlog::info("endpoint {} ({}) answers again", endpoint.info().name, endpoint.info().host_port);
     Tell(telemetry::events::kReachable, endpoint, "its metrics are read again");
   }
@@ -240,6 +240,7 @@ void Reactor::Succeed(Job& job, base::Time now, uint32_t bad_series) {
     errors_.erase(endpoint.id());
   }
   job.failures = 0;
+  job.told = false;
   stats_.pages.Add();
   stats_.bytes.Add(job.fetch->page().size());
   stats_.bad_series.Add(bad_series);
@@ -259,7 +260,8 @@ void Reactor::Fail(Job& job, Failure failure, const std::string& error) {
   endpoint.metrics.page_errors.fetch_add(1, std::memory_order_relaxed);
   // Last: whoever finds the endpoint unreachable finds the reason, too.
   endpoint.RecordFailure();
-  if (endpoint.failures() == datastore::Endpoint::kFailuresToUnreachable) {
+  if (endpoint.failures() >= datastore::Endpoint::kFailuresToUnreachable && !job.told) {
+    job.told = true;
     spdlog::warn("endpoint {} ({}) is unreachable: {}", endpoint.info().name,
                  endpoint.info().host_port, error);
     Tell(telemetry::events::kUnreachable, endpoint, base::Printable(error, kMaxErrorBytes));

@@ -40,6 +40,7 @@ class Reactor {
     base::Time planned;  // when it was due
     base::Time started;  // when it was sent
     int failures = 0;    // of ours, in a row
+    bool told = false;   // that it is unreachable; requests may go well there all the same
     bool in_flight = false;
     Schedule::iterator timer;  // in deadlines_ when in flight, else in schedule_
   };

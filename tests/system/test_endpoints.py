@@ -93,6 +93,7 @@ def test_a_weight_is_shown_kept_and_taken_back(plain):
     (["gpu-1", "0.05%"], "in steps of 0.1%"),
     (["gpu-1", "-5%"], ""),
     (["gpu-1", "nan%"], "a weight is"),
+    (["gpu-1", "1e1%"], "a weight is"),
     (["gpu-1", "0%"], "inferencectl cordon"),
     (["gpu-1", "50%", "-l", "app=vllm", "-p", "llm/chat"], "not both"),
 ])

@@ -23,7 +23,8 @@ constexpr uint32_t kFull = 1000;
 Result<uint32_t> ReadWeight(std::string_view text) {
   double percent = 0;
   const std::string_view number = text.substr(0, text.size() - (text.ends_with('%') ? 1 : 0));
-  const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), percent);
+  const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), percent,
+                                            std::chars_format::fixed);
   const double permille = std::round(percent * 10);
   const bool good = text.ends_with('%') && error == std::errc() &&
                     end == number.data() + number.size() && percent <= 100 &&

@@ -202,6 +202,13 @@ bool Drains::Commit(Change change) {
   return written.ok();
 }
 
+void Drains::TellUndrained(const Key& key, const std::vector<store::Operation>& operations) {
+  for (const store::Operation& operation : operations) {
+    events_.Add(
+        {telemetry::events::kUndrained, SubjectOf(key), operation.before, {}, operation.reason});
+  }
+}
+
 bool Drains::UndoLapsed(const Key& key, EndpointDrain& drain) {
   const std::vector<std::string> ids = drain.ToUndo();
   if (ids.empty()) return false;
@@ -212,12 +219,9 @@ bool Drains::UndoLapsed(const Key& key, EndpointDrain& drain) {
     change.operations.push_back({0, clock_.WallNow(), "inferenced", "undrain", "its time was over",
                                  SubjectText(key), Describe(held.lease), ""});
   }
-  std::vector<store::Operation> done = change.operations;
+  const std::vector<store::Operation> done = change.operations;
   if (!Commit(std::move(change))) return false;
-  for (const store::Operation& operation : done) {
-    events_.Add(
-        {telemetry::events::kUndrained, SubjectOf(key), operation.before, {}, operation.reason});
-  }
+  TellUndrained(key, done);
   for (const std::string& id : ids) drain.Remove(id, base::Duration(0), clock_.Now());
   spdlog::info("endpoint {}: {} lease{} undone", key.ToString(), ids.size(),
                ids.size() == 1 ? "" : "s");
@@ -245,7 +249,9 @@ void Drains::ForgetGone(const Key& key, EndpointDrain& drain) {
                                  ""});
   }
   const std::vector<std::string> ids = change.removals;
+  const std::vector<store::Operation> done = change.operations;
   if (!Commit(std::move(change))) return;
+  TellUndrained(key, done);
   for (const std::string& id : ids) drain.Remove(id, base::Duration(0), clock_.Now());
 }
 

@@ -84,6 +84,7 @@ class Drains {
   void Step(const Key& key, EndpointDrain& drain);
   void Report(const Key& key, const EndpointDrain& drain, const DrainEvent& event);
   void Set(const Key& key, const Admittance& wanted);
+  void TellUndrained(const Key& key, const std::vector<store::Operation>& operations);
   bool UndoLapsed(const Key& key, EndpointDrain& drain);
   void MeetDeadlines(EndpointDrain& drain);
   void ForgetGone(const Key& key, EndpointDrain& drain);

@@ -84,8 +84,10 @@ TEST_CASE("the history of one generation has its texts, of all has none") {
   revision.generation = 2;
   revision.author = {"alice (uid 1)", "apply", ""};
   revision.items = {{{"g", "InferencePool", "llm", "a"}, store::Revision::Item::What::kCreated}};
-  daemon.actions.history = {revision};
-  daemon.actions.answer.objects = {{{"g", "InferencePool", "llm", "a"}, std::nullopt, "text"}};
+  daemon.actions.With([&](auto& a) {
+    a.history = {revision};
+    a.answer.objects = {{{"g", "InferencePool", "llm", "a"}, std::nullopt, "text"}};
+  });
   admin::v1::ListHistoryRequest request;
   auto all = (*client)->ListHistory(request);
   REQUIRE(all.ok());

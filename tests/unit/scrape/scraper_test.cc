@@ -212,6 +212,24 @@ TEST_CASE("bug: of an endpoint that was ejected already it wasn't told that it c
   REQUIRE(Await([&] { return run.Told() == "Unreachable Reachable "; }));
 }
 
+TEST_CASE("bug: while requests went well it was told again and again that pages can't be read") {
+  auto server = std::make_unique<FakeMetricsServer>();
+  const int port = server->port();
+  server->SetReply(Page(1));
+  const auto endpoint = MakeEndpoint(port);
+  Running run(MakeTarget(endpoint));
+  REQUIRE(Await([&] { return Pages(*endpoint) >= 1; }));
+  server.reset();
+  for (uint64_t failed = 3; failed < 15; failed += 3) {
+    REQUIRE(Await([&] { return run.Failed(Failure::kConnect) >= failed; }));
+    endpoint->RecordSuccess();  // as an answered request does
+  }
+  CHECK(run.Told() == "Unreachable ");
+  server = std::make_unique<FakeMetricsServer>(FakeMetricsServer::Options{.port = port});
+  server->SetReply(Page(2));
+  REQUIRE(Await([&] { return run.Told() == "Unreachable Reachable "; }));
+}
+
 TEST_CASE("connections that the server closed while idle are opened again, without a failure") {
   FakeMetricsServer server;
   server.SetReply(Page(1));

@@ -461,6 +461,10 @@ TEST_CASE("leases of an endpoint that is gone are forgotten after an hour") {
   world.Pass(seconds(20));
   CHECK(world.store->Leases()->empty());
   CHECK(world.drains->rows()->empty());
+  const auto told = world.events.After(0, 100);
+  REQUIRE(!told.empty());
+  CHECK(told.back().kind.name == "Undrained");
+  CHECK(told.back().reason == "the endpoint is gone");
 }
 
 }  // namespace
