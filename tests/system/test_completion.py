@@ -176,7 +176,7 @@ def test_names_of_a_stopped_daemon_come_from_the_cache(daemon, tmp_path):
     assert (first.stdout, first.stderr, first.returncode) == ("llm/chat\n:4\n", "", 0)
     kept, = (tmp_path / "inferencectl").iterdir()
     assert kept.stat().st_mode & 0o777 == 0o600
-    daemon.process.signal(signal.SIGSTOP)
+    daemon.process.freeze()
     try:
         began = time.monotonic()
         second = ask("get", "pools", "", **environment)

@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import tempfile
+import threading
 import uuid
 
 import pytest
@@ -273,6 +274,8 @@ def test_a_watch_goes_on_over_a_restart(plain):
     watch = subprocess.Popen(
         [program("inferencectl"), "--server", plain.daemon.admin, "events", "-w", "-o", "jsonl"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    patience = threading.Timer(60, watch.kill)
+    patience.start()
     try:
         def next_event(kind):
             while True:
@@ -291,6 +294,7 @@ def test_a_watch_goes_on_over_a_restart(plain):
         assert watch.returncode == 130
         assert "waiting for a daemon" in err and "another run of the daemon answers" in err
     finally:
+        patience.cancel()
         watch.kill()
 
 

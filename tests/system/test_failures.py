@@ -103,7 +103,7 @@ def test_hung_picker_is_503_by_keepalive(make_stack, bootstrap):
         envoy.picker_http2(bootstrap)["connection_keepalive"] = {"interval": "0.5s", "timeout": "0.5s"}
     stack = make_stack(bootstrap, edit=quick_keepalive, workers=1)
     assert statuses(stack, 1) == [200]
-    stack.picker.process.signal(signal.SIGSTOP)
+    stack.picker.process.freeze()
     try:
         began = time.monotonic()
         assert statuses(stack, 1, timeout=20) == [503]
@@ -121,7 +121,7 @@ def test_buffered_hung_picker_fails_open_after_message_timeout(make_stack):
         assert pick["message_timeout"] == "10s"
         pick["message_timeout"] = "1s"
     stack = make_stack("buffered", edit=quick_timeout)
-    stack.picker.process.signal(signal.SIGSTOP)
+    stack.picker.process.freeze()
     try:
         began = time.monotonic()
         assert statuses(stack, 1) == [200]

@@ -144,7 +144,7 @@ def test_a_second_ctrl_c_ends_it_where_the_first_could_not(daemon):
 
 
 def test_ctrl_c_ends_a_wait_for_a_daemon_that_does_not_answer(daemon):
-    daemon.process.signal(signal.SIGSTOP)
+    daemon.process.freeze()
     terminal = Terminal(program("inferencectl"), "--server", daemon.admin, "-v", "get", "pools",
                         "--timeout", "1m")
     try:

@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import pathlib
 import signal
 import socket
 import subprocess
@@ -87,6 +88,15 @@ class Process:
 
     def signal(self, number):
         self.child.send_signal(number)
+
+    def freeze(self):
+        """SIGSTOP, and waits: a thread on another processor goes on for a moment."""
+        self.signal(signal.SIGSTOP)
+
+        def stopped():
+            tasks = pathlib.Path(f"/proc/{self.pid}/task").iterdir()
+            return all((task / "stat").read_text().rpartition(")")[2].split()[0] == "T" for task in tasks)
+        wait_until(stopped, f"{self.name} is stopped", interval=0.001)
 
     def wait(self, timeout=15.0):
         """The exit code (negative: the signal that ended it)."""
