@@ -349,14 +349,12 @@ bool Controller::Install(Inputs inputs, api::Diagnostics& diagnostics) {
   AskForNames();
   const size_t pools = built->runtime->pools().size();
   const size_t endpoints = CountEndpoints(*built->runtime);
-  spdlog::info("generation {}: {} pool{}, {} endpoint{}", built->runtime->generation(), pools,
-               pools == 1 ? "" : "s", endpoints, endpoints == 1 ? "" : "s");
-  options_.events->Add({telemetry::events::kReloaded,
-                        {"configuration", {}, {}, {}},
-                        fmt::format("generation {}: {} pools, {} endpoints",
-                                    built->runtime->generation(), pools, endpoints),
-                        {},
-                        {}});
+  std::string text =
+      fmt::format("generation {}: {} pool{}, {} endpoint{}", built->runtime->generation(), pools,
+                  pools == 1 ? "" : "s", endpoints, endpoints == 1 ? "" : "s");
+  spdlog::info("{}", text);
+  options_.events->Add(
+      {telemetry::events::kReloaded, {"configuration", {}, {}, {}}, std::move(text), {}, {}});
   const std::lock_guard lock(status_mutex_);
   daemon_ = inputs_.daemon;
   status_.generation = built->runtime->generation();

@@ -9,20 +9,12 @@
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-packages=
 suite=bookworm
 # shellcheck source-path=SCRIPTDIR source=../debian/system.sh
 source "$root/tests/debian/system.sh"
 # shellcheck source-path=SCRIPTDIR source=scratch.sh
 source "$root/tests/packaging/scratch.sh"
-while (($#)); do
-  case $1 in
-    --packages) packages_folder "${2:-}"; shift ;;
-    -h | --help) usage; exit 0 ;;
-    *) fail_usage "unknown option '$1'" ;;
-  esac
-  shift
-done
+read_packages_option "$@"
 begin_in_scratch "lintian dpkg" lintian dpkg-deb
 folder=$scratch/$suite
 

@@ -14,6 +14,19 @@ packages_folder() {
   packages=$(realpath "$1")
 }
 
+# The command line of a script that takes --packages alone.
+read_packages_option() {
+  packages=
+  while (($#)); do
+    case $1 in
+      --packages) packages_folder "${2:-}"; shift ;;
+      -h | --help) usage; exit 0 ;;
+      *) fail_usage "unknown option '$1'" ;;
+    esac
+    shift
+  done
+}
+
 # Only root, with these tools; then `scratch` is a folder that goes with the script, however it ends.
 # REQUIRES: tests/debian/system.sh was sourced.
 begin_in_scratch() { # packages of the tools, tool...

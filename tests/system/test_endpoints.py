@@ -201,6 +201,7 @@ def test_what_happens_is_told(plain):
     assert events(plain, "--since", "1ms") == []
     first = events(plain)
     assert first[0]["event"] == "Reloaded" and first[0]["subject"]["kind"] == "configuration"
+    assert first[0]["message"] == "generation 1: 1 pool, 2 endpoints"
     plain("cordon", "gpu-1", "--reason", "kernel upgrade")
     plain("undrain", "gpu-1", "--reason", "done")
     told = events(plain, "gpu-1")
