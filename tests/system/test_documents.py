@@ -3,7 +3,6 @@
 import json
 import re
 import shutil
-import socket
 import subprocess
 import tempfile
 
@@ -81,7 +80,7 @@ class Readme:
     def __init__(self, folder):
         files = readme_files()
         self.port, self.http = free_port(), free_port()
-        self.base = self._two_ports()
+        self.base = free_port(2)
         self.sockets = tempfile.mkdtemp(prefix="inferenced-")
         self.admin = f"unix://{self.sockets}/admin.sock"
         self._replace(files, "inferenced.yaml", "127.0.0.1:9002", f"127.0.0.1:{self.port}")
@@ -94,20 +93,12 @@ class Readme:
         text = README.read_text()
         command = re.search(r"`inferencesim (--instances 2 --port-base )8101`", text)[1].split()
         assert "`inferenced --config inferenced.yaml`" in text
-        self.parts = [Process("inferencesim", [program("inferencesim"), *command, self.base],
-                              folder / "inferencesim.log")]
-        self.parts.append(Process("inferenced", [program("inferenced"), "--config", "inferenced.yaml"],
-                                  folder / "inferenced.log", cwd=folder))
-        self.parts[-1].wait_until(
+        self.simulator = Process("inferencesim", [program("inferencesim"), *command, self.base],
+                                 folder / "inferencesim.log")
+        self.daemon = Process("inferenced", [program("inferenced"), "--config", "inferenced.yaml"],
+                              folder / "inferenced.log", cwd=folder)
+        self.daemon.wait_until(
             lambda: http_get(f"http://127.0.0.1:{self.http}/readyz")[0] == 200, "is ready")
-
-    @staticmethod
-    def _two_ports():
-        while True:
-            first = free_port()
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", first + 1)) != 0:
-                    return first
 
     @staticmethod
     def _replace(files, name, old, new):
@@ -118,8 +109,8 @@ class Readme:
         return run("inferencectl", "--server", self.admin, *arguments)
 
     def stop(self):
-        for part in reversed(self.parts):
-            part.kill()
+        self.daemon.kill()
+        self.simulator.kill()
         shutil.rmtree(self.sockets, ignore_errors=True)
 
 
@@ -133,7 +124,7 @@ def readme(tmp_path):
 def test_the_readme_works_as_pasted(readme, loop, tmp_path):
     def ready():
         return readme.ctl("get", "endpoints").stdout.count(" Ready ") == 2
-    wait_until(ready, "both endpoints are ready")
+    readme.simulator.wait_until(ready, "both endpoints are ready")
     assert "gpu-" in readme.ctl("pick", "--model", "sim-model", "--prompt", "Hello").stdout
     servers = [f"127.0.0.1:{readme.base + n}" for n in range(2)]
     gateway = envoy.Envoy("full-duplex", tmp_path, f"127.0.0.1:{readme.port}", servers)

@@ -24,11 +24,13 @@ TEST_CASE("a change reaches control as it was asked, with who asked") {
   request.set_dry_run(true);
   request.set_verb("apply");
   request.set_reason("why not");
-  daemon.actions.answer.applied_generation = 7;
-  daemon.actions.answer.objects = {{{"g", "InferencePool", "llm", "new"}, std::nullopt, "text"},
-                                   {{"g", "InferencePool", "llm", "gone"}, "text", std::nullopt},
-                                   {{"g", "InferencePool", "llm", "other"}, "a", "b"},
-                                   {{"g", "InferencePool", "llm", "same"}, "a", "a"}};
+  daemon.actions.With([](auto& a) {
+    a.answer.applied_generation = 7;
+    a.answer.objects = {{{"g", "InferencePool", "llm", "new"}, std::nullopt, "text"},
+                        {{"g", "InferencePool", "llm", "gone"}, "text", std::nullopt},
+                        {{"g", "InferencePool", "llm", "other"}, "a", "b"},
+                        {{"g", "InferencePool", "llm", "same"}, "a", "a"}};
+  });
   const auto response = (*client)->Change(request);
   REQUIRE(response.ok());
   const auto asked = daemon.actions.With([](auto& a) { return a.asked; });

@@ -63,10 +63,12 @@ TEST_CASE("a drain is asked for as it was said, with who asks") {
   request.set_settle_ms(0);
   request.set_min_ready_percent(80);
   request.set_max_saturation(0.85);
-  daemon.actions.drain_answer.endpoints = {Row()};
-  daemon.actions.drain_answer.generation = 7;
-  daemon.actions.drain_answer.warnings = {"careful"};
-  daemon.actions.drain_answer.capacity = {{"llm/qwen3", 3, 4, 1, 0.5, false}};
+  daemon.actions.With([](auto& a) {
+    a.drain_answer.endpoints = {Row()};
+    a.drain_answer.generation = 7;
+    a.drain_answer.warnings = {"careful"};
+    a.drain_answer.capacity = {{"llm/qwen3", 3, 4, 1, 0.5, false}};
+  });
   const auto answer = client->Drain(request);
   REQUIRE(answer.ok());
   const auto asked = daemon.actions.With([](auto& a) { return a.drain_asked; });

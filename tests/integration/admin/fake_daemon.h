@@ -63,72 +63,61 @@ class FakeView final : public control::ControlView {
   control::ConfigStatus status_;  // guarded by mutex_
 };
 
-/// Remembers what it was asked, answers what it was told. Once the daemon was asked anything, a
-/// test looks at it and changes it in With(): the server's threads do it at the same time.
+/// Remembers what it was asked, answers what it was told. A test looks at both and changes them in
+/// With() only: the server's threads do it at the same time.
 class FakeActions final : public control::ControlActions {
  public:
+  struct Book {
+    control::ChangeRequest asked;
+    control::ChangeResult answer;
+    std::vector<control::ListedObject> objects;
+    std::vector<store::Revision> history;
+    std::vector<store::Operation> operations;
+    control::DrainCommand drain_asked;
+    control::UndrainCommand undrain_asked;
+    control::DrainAnswer drain_answer;
+    control::WeightCommand weight_asked;
+    control::WeightAnswer weight_answer;
+    control::ReloadRequest reload_asked;
+    control::ReloadResult reload_answer;
+  };
+
   template <typename F>
   auto With(F f) {
     const std::lock_guard lock(mutex_);
-    return f(*this);
+    return f(book_);
   }
   control::ChangeResult Change(control::ChangeRequest request) override {
-    const std::lock_guard lock(mutex_);
-    asked = std::move(request);
-    return answer;
+    return With([&](Book& b) { return b.asked = std::move(request), b.answer; });
   }
   std::vector<control::ListedObject> Objects() override {
-    const std::lock_guard lock(mutex_);
-    return objects;
+    return With([](Book& b) { return b.objects; });
   }
   Result<std::vector<store::Revision>> History(int64_t) override {
-    const std::lock_guard lock(mutex_);
-    return history;
+    return With([](Book& b) { return b.history; });
   }
   Result<std::vector<store::ChangedObject>> ChangesOf(int64_t) override {
-    const std::lock_guard lock(mutex_);
-    return answer.objects;
+    return With([](Book& b) { return b.answer.objects; });
   }
   Result<std::vector<store::Operation>> Operations(int64_t) override {
-    const std::lock_guard lock(mutex_);
-    return operations;
+    return With([](Book& b) { return b.operations; });
   }
   control::DrainAnswer Drain(control::DrainCommand command) override {
-    const std::lock_guard lock(mutex_);
-    drain_asked = std::move(command);
-    return drain_answer;
+    return With([&](Book& b) { return b.drain_asked = std::move(command), b.drain_answer; });
   }
   control::DrainAnswer Undrain(control::UndrainCommand command) override {
-    const std::lock_guard lock(mutex_);
-    undrain_asked = std::move(command);
-    return drain_answer;
+    return With([&](Book& b) { return b.undrain_asked = std::move(command), b.drain_answer; });
   }
   control::WeightAnswer SetWeight(control::WeightCommand command) override {
-    const std::lock_guard lock(mutex_);
-    weight_asked = std::move(command);
-    return weight_answer;
+    return With([&](Book& b) { return b.weight_asked = std::move(command), b.weight_answer; });
   }
   control::ReloadResult Reload(control::ReloadRequest request) override {
-    const std::lock_guard lock(mutex_);
-    reload_asked = std::move(request);
-    return reload_answer;
+    return With([&](Book& b) { return b.reload_asked = std::move(request), b.reload_answer; });
   }
-
-  control::ChangeRequest asked;
-  control::ChangeResult answer;
-  std::vector<control::ListedObject> objects;
-  std::vector<store::Revision> history;
-  std::vector<store::Operation> operations;
-  control::DrainCommand drain_asked;
-  control::UndrainCommand undrain_asked;
-  control::DrainAnswer drain_answer;
-  control::WeightCommand weight_asked;
-  control::WeightAnswer weight_answer;
-  control::ReloadRequest reload_asked;
-  control::ReloadResult reload_answer;
 
  private:
   std::mutex mutex_;
+  Book book_;  // guarded by mutex_
 };
 
 class FakeDecisions final : public picker::DecisionSource {

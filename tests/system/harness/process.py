@@ -1,8 +1,10 @@
 """Child processes with captured output, readiness waits and free ports."""
 
 import ctypes
+import errno
 import os
 import pathlib
+import random
 import signal
 import socket
 import subprocess
@@ -15,15 +17,34 @@ _libc = ctypes.CDLL(None, use_errno=True)
 _given_ports = set()
 
 
-def free_port():
-    """A TCP port that nothing listens on; never the same one twice in a run."""
+def _may_be_bound(port):
+    for family, host in ((socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::1")):
+        with socket.socket(family) as probe:
+            try:
+                probe.bind((host, port))
+            except OSError as error:
+                if error.errno == errno.EADDRINUSE:
+                    return False
+                if error.errno != errno.EADDRNOTAVAIL:  # a machine without IPv6
+                    raise
+    return True
+
+
+def free_port(count=1):
+    """The first of `count` TCP ports in a row that nothing uses; never the same one twice in a run.
+
+    They are of the range that the kernel takes no outgoing connection's port from: such a connection,
+    made before the port is listened on, would be in the way.
+    """
+    range_file = pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range")
+    lowest, highest = map(int, range_file.read_text().split())
+    choices = [*range(10000, lowest), *range(highest + 1, 65536)]
     while True:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        if port not in _given_ports:
-            _given_ports.add(port)
-            return port
+        first = random.choice(choices)
+        ports = range(first, first + count)
+        if ports[-1] in choices and _given_ports.isdisjoint(ports) and all(map(_may_be_bound, ports)):
+            _given_ports.update(ports)
+            return first
 
 
 def host_port(host, port):
