@@ -1,17 +1,49 @@
 #include "http/http_server.h"
 
 #include <httplib.h>
+#include <netinet/tcp.h>
 #include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <system_error>
 #include <utility>
 
+#include "http/request_stream.h"
+
 namespace inference::http {
+
+/// cpp-httplib, but with a limit to what a client can keep a thread for.
+class HttpServer::Server : public httplib::Server {
+ public:
+  /// What is not accepted yet includes what is silent: with cpp-httplib's backlog of 5 a few of
+  /// them would keep everybody else out.
+  void Lengthen() { ::listen(svr_sock_, SOMAXCONN); }
+  /// No connection keeps a thread from here on.
+  void Hurry() { stopping_ = true; }
+
+ private:
+  bool process_and_close_socket(socket_t socket) override {
+    bool done = false;
+    if (!stopping_) {
+      RequestStream stream(socket, stopping_);
+      bool closed = false;
+      done = stream.is_readable() && process_request(stream, true, closed, nullptr);
+    }
+    shutdown(socket, SHUT_RDWR);
+    close(socket);
+    return done;
+  }
+
+  std::atomic<bool> stopping_ = false;
+};
+
 namespace {
 
-constexpr size_t kThreads = 2;
-constexpr time_t kTimeoutSeconds = 2;  // to read a request, to write an answer
+constexpr size_t kThreads = 8;
+constexpr int kSilentSeconds = 10;  // that a connection may wait in the kernel for a first byte
 constexpr size_t kMaxRequestBody = 1024;
 constexpr const char* kText = "text/plain; charset=utf-8";
 constexpr const char* kExposition = "text/plain; version=0.0.4; charset=utf-8";
@@ -24,14 +56,13 @@ void SetSocketOptions(socket_t socket, bool any_host) {
   setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   setsockopt(socket, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
   setsockopt(socket, IPPROTO_IPV6, IPV6_V6ONLY, &v6_only, sizeof v6_only);  // fails on IPv4 sockets
+  // Browsers and load balancers open connections and say nothing: those never reach a thread.
+  setsockopt(socket, IPPROTO_TCP, TCP_DEFER_ACCEPT, &kSilentSeconds, sizeof kSilentSeconds);
 }
 
 void Configure(httplib::Server& server, HttpServer::Handlers handlers, bool any_host) {
   server.new_task_queue = [] { return new httplib::ThreadPool(kThreads); };
   server.set_socket_options([any_host](socket_t socket) { SetSocketOptions(socket, any_host); });
-  server.set_keep_alive_max_count(1);
-  server.set_read_timeout(kTimeoutSeconds);
-  server.set_write_timeout(kTimeoutSeconds);
   server.set_payload_max_length(kMaxRequestBody);
 
   server.Get("/healthz", [](const httplib::Request&, httplib::Response& response) {
@@ -82,7 +113,7 @@ Result<std::unique_ptr<HttpServer>> HttpServer::Start(std::string_view address, 
                                             net::kBusy + ", or choose another http.address");
   }
   signal(SIGPIPE, SIG_IGN);
-  auto server = std::make_unique<httplib::Server>();
+  auto server = std::make_unique<Server>();
   Configure(*server, std::move(handlers), where->host.empty());
   std::string host = where->host.empty() ? "::" : where->host;
   int port = Bind(*server, host, where->port);
@@ -97,10 +128,11 @@ Result<std::unique_ptr<HttpServer>> HttpServer::Start(std::string_view address, 
                       (error == 0 ? "" : ": " + std::generic_category().message(error)) +
                       "; choose another address in http.address");
   }
+  server->Lengthen();
   return std::unique_ptr<HttpServer>(new HttpServer(std::move(server), Join(host, port), port));
 }
 
-HttpServer::HttpServer(std::unique_ptr<httplib::Server> server, std::string address, int port)
+HttpServer::HttpServer(std::unique_ptr<Server> server, std::string address, int port)
     : server_(std::move(server)),
       address_(std::move(address)),
       port_(port),
@@ -115,6 +147,7 @@ HttpServer::~HttpServer() {
 
 void HttpServer::Stop() {
   if (!thread_.joinable()) return;
+  server_->Hurry();
   server_->stop();
   thread_.join();
 }

@@ -9,15 +9,11 @@
 #include "inference/result.h"
 #include "net/listener.h"
 
-namespace httplib {
-class Server;
-}
-
 namespace inference::http {
 
-/// Serves GET /metrics, /healthz and /readyz in plain text, for scrapers and probes. Read-only; two
-/// threads of its own, one request per connection, so that an idle keep-alive client holds no
-/// thread.
+/// Serves GET /metrics, /healthz and /readyz in plain text, for scrapers and probes. Read-only;
+/// eight threads of its own, one request per connection. A connection without a byte holds no
+/// thread, one that sends its request slowly for two seconds at most.
 class HttpServer {
  public:
   struct Readiness {
@@ -41,13 +37,14 @@ class HttpServer {
   /// "127.0.0.1:9090": the address as bound.
   const std::string& address() const { return address_; }
   int port() const { return port_; }
-  /// Waits for requests under way. Idempotent; not thread-safe.
+  /// Ends what is under way at once, sent or not. Idempotent; not thread-safe.
   void Stop();
 
  private:
-  HttpServer(std::unique_ptr<httplib::Server> server, std::string address, int port);
+  class Server;
+  HttpServer(std::unique_ptr<Server> server, std::string address, int port);
 
-  std::unique_ptr<httplib::Server> server_;
+  std::unique_ptr<Server> server_;
   const std::string address_;
   const int port_;
   std::thread thread_;

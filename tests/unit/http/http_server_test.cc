@@ -1,10 +1,18 @@
 #include "http/http_server.h"
 
+#include <arpa/inet.h>
 #include <httplib.h>
+#include <sys/socket.h>
 
 #include <atomic>
 #include <catch2/catch.hpp>
+#include <chrono>
+#include <future>
 #include <string>
+#include <thread>
+#include <vector>
+
+#include "net/file_descriptor.h"
 
 namespace inference::http {
 namespace {
@@ -103,6 +111,65 @@ TEST_CASE("stop ends the server and may be called twice") {
   server->Stop();
   httplib::Client client("127.0.0.1", port);
   CHECK_FALSE(client.Get("/healthz"));
+}
+
+// Connections that send `text` once, and a byte more whenever Drip() is called.
+class SlowClients {
+ public:
+  SlowClients(int port, size_t count, std::string_view text) {
+    sockaddr_in server{};
+    server.sin_family = AF_INET;
+    server.sin_port = htons(static_cast<uint16_t>(port));
+    server.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    for (size_t i = 0; i < count; ++i) {
+      sockets_.emplace_back(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+      REQUIRE(connect(sockets_.back().get(), reinterpret_cast<sockaddr*>(&server), sizeof server) ==
+              0);
+      Send(text);
+    }
+    dripping_ = std::thread([this, drip = !text.empty()] {
+      while (drip && !ended_) {
+        for (const auto& one : sockets_) send(one.get(), "x", 1, MSG_NOSIGNAL);
+        std::this_thread::sleep_for(std::chrono::milliseconds(50));
+      }
+    });
+  }
+  ~SlowClients() {
+    ended_ = true;
+    dripping_.join();
+  }
+
+ private:
+  void Send(std::string_view text) {
+    send(sockets_.back().get(), text.data(), text.size(), MSG_NOSIGNAL);
+  }
+
+  std::vector<net::FileDescriptor> sockets_;
+  std::atomic<bool> ended_ = false;
+  std::thread dripping_;
+};
+
+bool Answers(const HttpServer& server) {
+  httplib::Client probe("127.0.0.1", server.port());
+  probe.set_read_timeout(8);
+  const auto health = probe.Get("/healthz");
+  return health && health->status == 200;
+}
+
+TEST_CASE("connections that say nothing keep no probe waiting") {
+  auto server = StartOrFail("127.0.0.1:0", Ready(true));
+  const SlowClients silent(server->port(), 100, "");
+  CHECK(Answers(*server));
+}
+
+TEST_CASE("requests that never end keep neither a probe waiting nor the stop") {
+  auto server = StartOrFail("127.0.0.1:0", Ready(true));
+  const SlowClients slow(server->port(), 12, "GET /healthz HTTP/1.1\r\nX: ");
+  CHECK(Answers(*server));
+  const SlowClients more(server->port(), 100, "GET /healthz HTTP/1.1\r\nX: ");
+  auto stopped = std::async(std::launch::async, [&] { server->Stop(); });
+  // A hundred would have two seconds each, on eight threads.
+  CHECK(stopped.wait_for(std::chrono::seconds(10)) == std::future_status::ready);
 }
 
 TEST_CASE("an idle connection per thread delays a probe, but not for long") {
