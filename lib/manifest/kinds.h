@@ -75,6 +75,9 @@ inline constexpr std::string_view kOurApiVersion = "inferenced.dev/v1alpha1";
 inline constexpr std::string_view kModelApiVersion = "llm-d.ai/v1alpha2";  // rewrites, objectives
 inline constexpr std::string_view kRouteApiVersion = "gateway.networking.k8s.io/v1";
 
+/// Of all annotations of an object, keys and values; an API server's limit.
+inline constexpr size_t kMaxAnnotationBytes = 256 << 10;
+
 /// May an object of that apiVersion and kind stand among the manifests?
 bool IsActedOn(std::string_view api_version, std::string_view kind);
 

@@ -71,8 +71,6 @@ constexpr auto kActedOn = std::to_array<Expected>({
     {"HTTPRoute", "gateway.networking.k8s.io/v1beta1"},
 });
 
-constexpr size_t kMaxAnnotationBytes = 256 << 10;
-
 // "2026-01-31T12:00:00Z": such texts sort as their times do.
 bool IsUtcSecond(std::string_view text) {
   constexpr std::string_view kForm = "0000-00-00T00:00:00Z";

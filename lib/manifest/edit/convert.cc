@@ -122,7 +122,9 @@ Outcome ConvertPool(const Old& old) {
     if (const NodeMember* port = PickerPort(picker)) {
       reshape.NumberBelow(picker, *port, "port", false);
     }
-    if (NeedsPort(picker)) reshape.AppendNumber(picker, "port", kPickerPort);
+    if (NeedsPort(picker) && !picker.members.empty()) {
+      reshape.AddBehind(picker, picker.members.back(), "port", "number", kPickerPort);
+    }
     DropStatus(old, unused, &reshape);
   };
   return out;

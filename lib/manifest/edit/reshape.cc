@@ -131,21 +131,45 @@ void Reshape::NumberBelow(const Node& map, const NodeMember& member, std::string
   Add(At(value.end), At(value.end), listed ? "}]" : "}");
 }
 
-void Reshape::AppendNumber(const Node& map, std::string_view key, std::string_view number) {
-  if (!Knows(map.range) || map.members.empty()) return;
-  const std::string value = std::string(number);
-  const NodeMember& last = map.members.back();
-  if (!Knows(last.key_range) || !Knows(last.value.range)) return;
+// A line of its own when that member has one.
+std::string Reshape::Comma(const Node& map, const NodeMember& member) const {
+  const size_t line = LineBegin(At(member.key_range.begin));
+  return line > At(map.range.begin) ? "," + newline_ + Indent(member) : ", ";
+}
+
+void Reshape::AddBehind(const Node& map, const NodeMember& member, std::string_view key,
+                        std::string_view below, std::string_view written) {
+  if (!Knows(map.range) || !Knows(member.key_range) || !Knows(member.value.range)) return;
   if (IsFlow(map)) {
-    const size_t end = At(last.value.range.end);
-    Add(end, end, ", " + Key(key) + ": {" + Key("number") + ": " + value + "}");
+    const size_t end = At(member.value.range.end);
+    Add(end, end,
+        Comma(map, member) + Key(key) + ": {" + Key(below) + ": " + std::string(written) + "}");
     return;
   }
-  const size_t end = LineEnd(At(last.value.range.end));
-  const std::string indent = Indent(map.members.size() > 1 ? last : map.members.front());
-  Add(end + 1, end + 1,
+  const size_t end = LineEnd(At(member.value.range.end)) + 1;
+  const std::string indent = Indent(member);
+  Add(end, end,
       indent + std::string(key) + ":" + newline_ + indent + std::string(kStep) +
-          "number: " + value + newline_);
+          std::string(below) + ": " + std::string(written) + newline_);
+}
+
+void Reshape::AddFirst(const Node& map, std::string_view key, std::string_view written) {
+  if (!Knows(map.range)) return;
+  const std::string member = Key(key) + ": " + std::string(written);
+  if (map.members.empty()) {
+    const size_t inside = At(map.range.begin) + 1;
+    return Add(inside, inside, member);
+  }
+  const NodeMember& first = map.members.front();
+  if (!Knows(first.key_range)) return;
+  const size_t at = At(first.key_range.begin);
+  Add(at, at, member + (IsFlow(map) ? Comma(map, first) : newline_ + Indent(first)));
+}
+
+void Reshape::SetMissing(const NodeMember& member, std::string_view written) {
+  if (!Knows(member.key_range)) return;
+  const size_t behind = text_.find(':', At(member.key_range.end)) + 1;
+  Add(behind, behind, " " + std::string(written));
 }
 
 void Reshape::Remove(const Node& map, const std::vector<const NodeMember*>& members,

@@ -28,8 +28,13 @@ class Reshape {
   void WrapValue(const NodeMember& member, std::string_view key);
   /// In `map`, `old: 8` becomes `key: {number: 8}`, with `listed` `key: [{number: 8}]`.
   void NumberBelow(const Node& map, const NodeMember& member, std::string_view key, bool listed);
-  /// Adds `key: {number: N}` behind the last member of a map.
-  void AppendNumber(const Node& map, std::string_view key, std::string_view number);
+  /// Adds `key: {below: written}` behind a member of a map; `written` is YAML text of one line.
+  void AddBehind(const Node& map, const NodeMember& member, std::string_view key,
+                 std::string_view below, std::string_view written);
+  /// Adds `key: written` as the first member of a map, which may be empty.
+  void AddFirst(const Node& map, std::string_view key, std::string_view written);
+  /// Writes the value of a member that has none (`key:`).
+  void SetMissing(const NodeMember& member, std::string_view written);
   /// Removes members of one map. Comment lines above stay; a comment behind a value goes with it
   /// unless `keep_comments`: then it gets a line of its own.
   void Remove(const Node& map, const std::vector<const NodeMember*>& members, bool keep_comments);
@@ -46,6 +51,8 @@ class Reshape {
   size_t LineBegin(size_t at) const;
   size_t LineEnd(size_t at) const;  // of its line break
   std::string Indent(const NodeMember& member) const;
+  /// What separates a member of a flow map from the next one.
+  std::string Comma(const Node& map, const NodeMember& member) const;
   /// As the other keys of the object are written.
   std::string Key(std::string_view key) const;
   /// "  # why" behind a value, on its line.

@@ -155,7 +155,8 @@ class Writer {
     const NodeMember* name = FindMember(node, place_.name_field);
     if (!Knows(node) || name == nullptr || !Knows(name->value)) return;
     if (IsFlow(node)) {
-      edits_.push_back({name->value.range.end, name->value.range.end, ", weight: " + number});
+      const size_t end = name->value.range.end;
+      edits_.push_back({end, end, ", " + Key(node, "weight") + ": " + number});
       return;
     }
     const size_t line = LineEnd(name->value.range.end);
@@ -182,7 +183,7 @@ class Writer {
   void Append(const TargetWeight& target) {
     const Node& last = list_.items.back();
     if (!Knows(list_) || !Knows(last)) return;
-    const std::vector<std::string> members = MembersOf(target);
+    const std::vector<std::string> members = MembersOf(target, last);
     if (IsFlow(list_)) {
       edits_.push_back({last.range.end, last.range.end, ", {" + Join(members, ", ") + "}"});
       return;
@@ -204,23 +205,33 @@ class Writer {
     edits_.push_back(std::move(*edit));
   }
 
-  std::vector<std::string> MembersOf(const TargetWeight& target) const {
-    const auto scalar = [](std::string_view text) {
-      return IsPlainString(text) ? std::string(text) : Quoted(text);
-    };
+  /// `like`: another target, whose keys are written in the same way.
+  std::vector<std::string> MembersOf(const TargetWeight& target, const Node& like) const {
     std::vector<std::string> out;
+    const auto add = [&](std::string_view key, std::string_view value) {
+      const bool plain = IsPlainString(value) && !HasQuotedKeys(like);
+      out.push_back(Key(like, key) + ": " + (plain ? std::string(value) : Quoted(value)));
+    };
     std::string name = target.name;
     if (place_.route) {
       const size_t slash = name.find('/');
-      out = {"group: inference.networking.k8s.io", "kind: InferencePool"};
-      if (name.substr(0, slash) != place_.ns) {
-        out.push_back("namespace: " + scalar(name.substr(0, slash)));
-      }
+      add("group", "inference.networking.k8s.io");
+      add("kind", "InferencePool");
+      if (name.substr(0, slash) != place_.ns) add("namespace", name.substr(0, slash));
       name = name.substr(slash + 1);
     }
-    out.push_back(std::string(place_.name_field) + ": " + scalar(name));
-    out.push_back("weight: " + std::to_string(*target.weight));
+    add(place_.name_field, name);
+    out.push_back(Key(like, "weight") + ": " + std::to_string(*target.weight));
     return out;
+  }
+
+  /// As in JSON, which must stay JSON.
+  bool HasQuotedKeys(const Node& map) const {
+    const Range* key = map.members.empty() ? nullptr : &map.members.front().key_range;
+    return key != nullptr && key->known() && text_[key->begin] == '"';
+  }
+  std::string Key(const Node& map, std::string_view key) const {
+    return HasQuotedKeys(map) ? Quoted(key) : std::string(key);
   }
 
   static std::string Join(const std::vector<std::string>& parts, std::string_view between) {

@@ -122,6 +122,14 @@ TEST_CASE("of a route the pools count, by namespace and name, and 0 is a weight"
   CHECK_FALSE(TakesZero(File(kFlow).documents[0]));
 }
 
+TEST_CASE("JSON stays JSON") {
+  const std::string text =
+      R"({"kind": "InferenceModelRewrite", "metadata": {"name": "chat"}, "spec": {"rules": [)"
+      R"({"targets": [{"modelRewrite": "v1"}]}]}})";
+  CHECK(File(text).Set({{"v1", 1}, {"v2", 2}}) ==
+        Replaced(text, R"("v1"}])", R"("v1", "weight": 1}, {"modelRewrite": "v2", "weight": 2}])"));
+}
+
 TEST_CASE("an InferenceModel has one rule") {
   const File file(
       "apiVersion: inference.networking.x-k8s.io/v1alpha1\nkind: InferenceModel\nspec:\n"
