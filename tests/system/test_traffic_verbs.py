@@ -73,6 +73,56 @@ def test_weights_of_an_applied_object(daemon, tmp_path):
     assert last[1]["reason"] == "OPS-7"
 
 
+def test_a_target_at_zero_is_remembered_and_comes_back(daemon, tmp_path):
+    apply_rules(daemon, tmp_path)
+    target = "rewrite/llm/chat"
+    daemon.ctl("traffic", "set", target, "v1=90", "v2=10", "--allow-new")
+    before = daemon.ctl("get", "manifests", "-o", "text")
+    done = daemon.ctl_json("traffic", "set", target, "v1=100", "v2=0", "--reason", "off")
+    check(done, "TrafficChange")
+    assert done["item"]["removed"] == ["v2"]
+    listed = daemon.ctl_json("traffic", "get", target)
+    check(listed, "TrafficList")
+    assert listed["items"][0]["removed"] == ["v2"] and weights(daemon) == {"v1": 100}
+    for words in (["traffic", "get"], ["describe", *target.split("/", 1)]):
+        row, = [line.split() for line in ctl(daemon, *words).stdout.splitlines() if " v2 " in f" {line} "]
+        assert row[:3] == ["v2", "0", "removed"]
+    assert "inferenced.dev/removed-targets" in daemon.ctl("get", "manifests", "-o", "text")
+
+    never = ctl(daemon, "traffic", "set", target, "v1=95", "v3=5")
+    assert never.returncode == 1 and "and had v2" in never.stderr
+    refused = ctl(daemon, "traffic", "set", target, "v2=5", "--expect", "v2=10")
+    assert refused.returncode == 6 and weights(daemon) == {"v1": 100}
+    shown = daemon.ctl_json("traffic", "set", target, "v2=5", "--expect", "v2=0", "--dry-run=server")
+    assert shown["item"]["removed"] == [] and weights(daemon) == {"v1": 100}
+
+    # The daemon forgets nothing when it restarts.
+    daemon.stop()
+    daemon.restart()
+    daemon.ctl("traffic", "set", target, "v1=90", "v2=10", "--expect", "v2=0", "--reason", "on")
+    assert weights(daemon) == {"v1": 90, "v2": 10}
+    assert daemon.ctl_json("traffic", "get", target)["items"][0]["removed"] == []
+    assert daemon.ctl("get", "manifests", "-o", "text") == before
+    last = daemon.ctl_json("history")["items"]
+    assert [r.get("reason") for r in last[:2]] == ["on", "off"]
+
+
+def test_a_broken_memory_is_told_and_stops_nothing(daemon, tmp_path):
+    path = daemon.manifests / "rules.yaml"
+    broken = RULES.replace("namespace: llm}", "namespace: llm, annotations: {\n"
+                           "    inferenced.dev/removed-targets: 'v2'}}")
+    path.write_text(broken)
+    daemon.process.wait_until(lambda: daemon.ctl_json("traffic", "get")["items"], "has the rule")
+    shown = ctl(daemon, "traffic", "get", "-o", "json")
+    assert shown.returncode == 0 and "removed-targets isn't JSON" in shown.stderr
+    assert json.loads(shown.stdout)["items"][0]["removed"] == []
+    described = ctl(daemon, "describe", "rewrite", "llm/chat")
+    assert described.returncode == 0 and "removed-targets isn't JSON" in described.stderr
+    done = ctl(daemon, "traffic", "set", "rewrite/llm/chat", "v1=7", "--write", path, "--wait")
+    assert done.returncode == 0 and "removed-targets isn't JSON" in done.stderr
+    assert path.read_text() == broken.replace("weight: 100", "weight: 7")
+
+
 def test_percentages_become_whole_weights(daemon, tmp_path):
     apply_rules(daemon, tmp_path)
     target = ["traffic", "set", "rewrite/llm/chat", "--percent", "--allow-new"]

@@ -13,6 +13,7 @@
 #include "inferencectl/replicas.h"
 #include "inferencectl/table.h"
 #include "inferencectl/traffic/fleet.h"
+#include "inferencectl/traffic/removed_view.h"
 #include "inferencectl/traffic/split.h"
 
 // traffic get and traffic verify; traffic_set.cc has the third.
@@ -64,7 +65,8 @@ Answer Missing(const Status& status) {
   return {status.code() == Code::kNotFound ? ExitCode::kNo : ExitCode::kUsage, status};
 }
 
-void PrintSplits(const Invocation& run, const std::vector<Split>& splits) {
+void PrintSplits(const Invocation& run, const std::vector<Split>& splits,
+                 const traffic::RemovedView& removed) {
   Table table;
   table.AddColumn("TARGET");
   table.AddColumn("POOL");
@@ -87,6 +89,10 @@ void PrintSplits(const Invocation& run, const std::vector<Split>& splits) {
                     SafeForTerminal(target.name()), WeightText(target), Percent(target.fraction()),
                     std::to_string(target.requests()), first ? UtcTime(split.since()) : ""});
       first = false;
+    }
+    for (const std::string& name : removed.Of(split)) {
+      table.AddRow(
+          {"", "", "", SafeForTerminal(name), "0", Cell("removed", Style::kFaint), "", ""});
     }
   }
   run.Print(table.Render(!run.args.Switch("no-headers"), run.color));
@@ -119,16 +125,21 @@ Answer RunTrafficGet(Invocation& run) {
   if (!fleet) return fleet.status();
   const auto chosen = Chosen(run, fleet->together);
   if (!chosen) return Missing(chosen.status());
+  const traffic::RemovedView removed = traffic::AskRemoved(run, replicas);
   if (run.WantsDocument()) {
     Json out = Envelope("TrafficList", run.world.clock.WallNow(), run.Server());
     out["ack"] = traffic::AckJson(fleet->have, fleet->want);
     out["items"] = Json::array();
-    for (const Split& split : *chosen) out["items"].push_back(traffic::SplitJson(split));
+    for (const Split& split : *chosen) {
+      Json item = traffic::SplitJson(split);
+      item["removed"] = removed.Of(split);
+      out["items"].push_back(std::move(item));
+    }
     run.PrintDocument(out);
   } else if (chosen->empty()) {
     run.Remark("no rule chooses by weight");
   } else {
-    PrintSplits(run, *chosen);
+    PrintSplits(run, *chosen, removed);
   }
   return TellDifferences(run, *fleet);
 }

@@ -98,6 +98,9 @@ struct Done {
 
 void Tell(const Invocation& run, const traffic::Target& target, const WeightPlan& plan,
           const Done& done) {
+  for (const std::string& warning : plan.warnings) {
+    run.world.err << "inferencectl: " << SafeForTerminal(warning) << "\n";
+  }
   if (run.WantsDocument()) {
     const auto list = [](const Weights& weights) {
       Json out = Json::array();
@@ -108,10 +111,10 @@ void Tell(const Invocation& run, const traffic::Target& target, const WeightPlan
       return out;
     };
     Json out = Envelope("TrafficChange", run.world.clock.WallNow(), run.Server());
-    out["item"] = {{"kind", target.kind},      {"namespace", target.ns},
-                   {"name", target.name},      {"rule", target.rule},
-                   {"dryRun", done.dry_run},   {"changed", plan.changes()},
-                   {"before", list(plan.now)}, {"after", list(plan.wanted)}};
+    out["item"] = {
+        {"kind", target.kind},      {"namespace", target.ns},     {"name", target.name},
+        {"rule", target.rule},      {"dryRun", done.dry_run},     {"changed", plan.changes()},
+        {"before", list(plan.now)}, {"after", list(plan.wanted)}, {"removed", plan.removed}};
     const bool store = done.file.empty();
     out["item"]["file"] = store ? Json(nullptr) : Json(done.file);
     out["item"]["appliedGeneration"] = store ? Json(done.applied) : Json(nullptr);

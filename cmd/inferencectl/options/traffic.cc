@@ -14,7 +14,8 @@ constexpr std::array kVerbs{
         .summary = "rules that choose by weight, and what they did",
         .description =
             "A TARGET is rewrite/NAME, model/NAME or route/NAME, with :RULE behind it for "
-            "another rule than the first. Requests are counted since the weights are what they "
+            "another rule than the first. A target that weight 0 took out is shown as removed: "
+            "traffic set brings it back. Requests are counted since the weights are what they "
             "are; of several daemons (--server more than once, or replicas:) they are added up.",
         .examples = "inferencectl traffic get\ninferencectl traffic get rewrite/llm/chat -o json",
         .exits = "1 no such rule is in force\n4 no daemon answers\n"
@@ -28,7 +29,9 @@ constexpr std::array kVerbs{
         .summary = "give the targets of a rule other weights",
         .description =
             "Weights that are not named stay. A target of weight 0 gets nothing; where its kind "
-            "has no such weight it leaves the rule. An applied object is changed in the "
+            "has no such weight it leaves the rule, and the object's annotation "
+            "inferenced.dev/removed-targets remembers it: with a weight it comes back. An applied "
+            "object is changed in the "
             "daemon's store, at once and for good; one that a file defines is changed in that "
             "file with --write, comments and all. Nothing happens when somebody else was "
             "faster. Several daemons (--server more than once, or replicas:) are all asked whether "
@@ -99,7 +102,8 @@ constexpr std::array kOptions{
                      "and who is not named gets nothing"},
     OptionRow{.verbs = "traffic set",
               .name = "allow-new",
-              .doc = "names that are no targets yet become targets"},
+              .doc = "names that never were targets become targets; one that weight 0 took out "
+                     "needs no such word"},
     OptionRow{.verbs = "traffic set",
               .name = "write",
               .argument = "FILE",

@@ -24,7 +24,9 @@ using manifest::schema::Use;
 
 constexpr Field kTargetFields[] = {TARGET_FIELDS};
 constexpr Field kTarget = {.fields = kTargetFields};
-constexpr Field kSplitFields[] = {SPLIT_FIELDS, List("targets", &kTarget, "What it chooses from.")};
+constexpr char kRemovedDoc[] = "Targets that weight 0 took out, and that traffic set brings back.";
+constexpr Field kSplitFields[] = {SPLIT_FIELDS, List("targets", &kTarget, "What it chooses from."),
+                                  List("removed", &kAnyText, kRemovedDoc)};
 constexpr Field kSplit = {.fields = kSplitFields};
 constexpr Field kAckFields[] = {Integer("have", "Daemons that answered."),
                                 Integer("want", "Daemons that were asked.")};
@@ -57,6 +59,7 @@ constexpr Field kChangeItem[] = {
     Flag("changed", "Something is, or would be, other than before."),
     List("before", &kWeight, "The weights."),
     List("after", &kWeight, "The weights."),
+    List("removed", &kAnyText, kRemovedDoc),
     Maybe(Text("file", "That was changed; null: the daemon's store was.")),
     Maybe(Integer("appliedGeneration", "Of the first daemon's store now.")),
     Maybe(Object("ack", kAckFields, "Daemons that have it; null when a file was changed.")),

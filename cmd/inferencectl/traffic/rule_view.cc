@@ -7,6 +7,7 @@
 
 #include "inferencectl/format.h"
 #include "inferencectl/table.h"
+#include "inferencectl/traffic/removed_view.h"
 #include "inferencectl/traffic/split.h"
 
 namespace inference::ctl::traffic {
@@ -31,7 +32,7 @@ std::string MatchesOf(const Split& split) {
   return models.empty() ? "every model that no other rule is for" : models;
 }
 
-void PrintRule(const Invocation& run, const Split& split) {
+void PrintRule(const Invocation& run, const Split& split, const std::vector<std::string>& removed) {
   run.Print(fmt::format("\nrule {:<6} {}\n", split.rule(), MatchesOf(split)));
   uint64_t requests = 0;
   for (const auto& target : split.targets()) requests += target.requests();
@@ -48,6 +49,9 @@ void PrintRule(const Invocation& run, const Split& split) {
                   percent(target.fraction()),
                   requests == 0 ? "-" : percent(got / static_cast<double>(requests)),
                   std::to_string(target.requests()), std::to_string(target.requests_total())});
+  }
+  for (const std::string& name : removed) {
+    table.AddRow({SafeForTerminal(name), "0", Cell("removed", Style::kFaint), "", "", ""});
   }
   run.Print(table.Render(/*headers=*/true, run.color));
   run.Print(
@@ -95,7 +99,8 @@ Answer DescribeRules(const Invocation& run, admin::AdminClient& client, const st
     run.Print("pool        " + SafeForTerminal(rules.front().pool()) + "\n");
   }
   if (rules.empty()) run.Print("\nno rule of it is in force here\n");
-  for (const Split& rule : rules) PrintRule(run, rule);
+  const RemovedView removed(run, *objects);
+  for (const Split& rule : rules) PrintRule(run, rule, removed.Of(rule));
   return ExitCode::kOk;
 }
 

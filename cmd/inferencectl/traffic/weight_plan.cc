@@ -7,6 +7,8 @@
 
 #include "base/text.h"
 #include "inferencectl/format.h"
+#include "inferencectl/traffic/removed.h"
+#include "manifest/edit/annotation.h"
 
 namespace inference::ctl::traffic {
 namespace {
@@ -40,6 +42,12 @@ bool IsObject(const manifest::Node& document, const Target& target) {
 /// The same target as people name it: a pool may go without its namespace.
 bool Same(const Target& of, const std::string& given, const std::string& full) {
   return given == full || (of.kind == "HTTPRoute" && of.ns + "/" + given == full);
+}
+
+std::string Names(const std::vector<std::string>& names) {
+  std::string out;
+  for (const std::string& name : names) out += (out.empty() ? "" : " ") + name;
+  return SafeForTerminal(out);
 }
 
 double WeightOf(const TargetWeight& target) {
@@ -105,9 +113,23 @@ Answer ApplyNumbers(const std::vector<double>& values, Weights& wanted) {
   return ExitCode::kOk;
 }
 
-/// The weights that are to be. An error names what is wrong with the words given.
-Answer Wanted(const Invocation& run, const Target& target, const Weights& now, bool takes_zero,
-              Weights& wanted) {
+/// `name` is no target, and none that left.
+Answer NoTarget(const Target& target, const std::string& name, const WeightPlan& plan) {
+  std::vector<std::string_view> names(plan.removed.begin(), plan.removed.end());
+  for (const TargetWeight& one : plan.now) names.push_back(one.name);
+  const std::string_view meant = base::ClosestMatch(name, names);
+  std::string message = fmt::format(
+      "{} has no target \"{}\"{}; it has {}{}. --allow-new adds it", target.Title(),
+      base::Printable(name, 80), meant.empty() ? "" : fmt::format(" (did you mean \"{}\"?)", meant),
+      Listed(plan.now), plan.removed.empty() ? "" : ", and had " + Names(plan.removed));
+  for (const std::string& warning : plan.warnings) message += "; " + warning;
+  return {ExitCode::kNo, Status(Code::kNotFound, std::move(message))};
+}
+
+/// The weights that are to be, into `plan`. An error names what is wrong with the words given.
+Answer Wanted(const Invocation& run, const Target& target, bool takes_zero, WeightPlan& plan) {
+  const Weights& now = plan.now;
+  Weights& wanted = plan.wanted;
   const std::vector<std::string>& words = run.args.operands();
   const auto shares = ParseShares({words.begin() + 1, words.end()}, "traffic set");
   if (!shares) return Usage(shares.status());
@@ -121,17 +143,8 @@ Answer Wanted(const Invocation& run, const Target& target, const Weights& now, b
       values[static_cast<size_t>(found - wanted.begin())] = share;
       continue;
     }
-    if (!run.args.Switch("allow-new")) {
-      std::vector<std::string_view> names;
-      for (const TargetWeight& one : now) names.push_back(one.name);
-      const std::string_view meant = base::ClosestMatch(name, names);
-      return {ExitCode::kNo,
-              Status(Code::kNotFound,
-                     fmt::format("{} has no target \"{}\"{}; it has {}. --allow-new adds it",
-                                 target.Title(), base::Printable(name, 80),
-                                 meant.empty() ? "" : fmt::format(" (did you mean \"{}\"?)", meant),
-                                 Listed(now)))};
-    }
+    const bool left = std::count(plan.removed.begin(), plan.removed.end(), name) > 0;
+    if (!left && !run.args.Switch("allow-new")) return NoTarget(target, name, plan);
     const bool short_name = target.kind == "HTTPRoute" && name.find('/') == std::string::npos;
     wanted.push_back({short_name ? target.ns + "/" + name : name, std::nullopt});
     values.push_back(share);
@@ -144,6 +157,44 @@ Answer Wanted(const Invocation& run, const Target& target, const Weights& now, b
   if (!any) return Refuse("with these weights no target would be left; nothing was changed");
   if (!takes_zero) std::erase_if(wanted, [](const TargetWeight& one) { return *one.weight == 0; });
   return ExitCode::kOk;
+}
+
+std::vector<std::string> NamesIn(const Weights& weights) {
+  std::vector<std::string> out;
+  for (const TargetWeight& target : weights) out.push_back(target.name);
+  return out;
+}
+
+/// The plan's text, with `removed` remembered in it.
+Result<std::string> Remember(const Source& source, const WeightPlan& plan,
+                             const RemovedTargets& removed) {
+  const auto value = WriteRemoved(removed);
+  if (!value) return value.status();
+  api::Diagnostics none;  // SetWeights has read it again already
+  const auto documents = manifest::ParseDocuments(source.path, plan.text, none, {});
+  return manifest::edit::SetAnnotation(source.path, plan.text, documents, source.document,
+                                       kRemovedTargets,
+                                       value->empty() ? std::nullopt : std::optional(*value));
+}
+
+/// What leaves is remembered, what comes back is not any more. Weights don't wait for that.
+void UpdateRemoved(const Target& target, const Source& source, RemovedTargets removed,
+                   WeightPlan& plan) {
+  const RemovedTargets before = removed;
+  const std::vector<std::string> known = plan.removed;
+  for (const TargetWeight& one : plan.now) plan.removed.push_back(one.name);
+  removed[target.rule] = std::move(plan.removed);
+  removed[target.rule] = plan.removed = RemovedFrom(removed, target.rule, NamesIn(plan.wanted));
+  if (plan.removed.empty()) removed.erase(target.rule);
+  if (removed == before) return;
+  auto text = Remember(source, plan, removed);
+  if (text) {
+    plan.text = std::move(*text);
+    return;
+  }
+  plan.removed = known;
+  plan.warnings.push_back(fmt::format("{} in {} stays as it is: {}", kRemovedTargets,
+                                      target.Title(), text.status().message()));
 }
 
 }  // namespace
@@ -181,12 +232,22 @@ Answer MakePlan(const Invocation& run, const Target& target, const Source& sourc
   plan.now = std::move(*now);
   if (Answer as = CheckExpected(run, target, plan.now); as.exit != ExitCode::kOk) return as;
   const bool takes_zero = manifest::edit::TakesZero(document);
-  const Answer good = Wanted(run, target, plan.now, takes_zero, plan.wanted);
+  RemovedTargets removed;
+  if (!takes_zero) {
+    if (auto read = ReadRemoved(document)) {
+      removed = std::move(*read);
+    } else {
+      plan.warnings.emplace_back(read.status().message());
+    }
+  }
+  plan.removed = RemovedFrom(removed, target.rule, NamesIn(plan.now));
+  const Answer good = Wanted(run, target, takes_zero, plan);
   if (good.exit != ExitCode::kOk || !plan.changes()) return good;
   auto text = manifest::edit::SetWeights(source.path, source.text, source.documents,
                                          source.document, target.rule, plan.wanted);
   if (!text) return {ExitCode::kBadInput, text.status()};
   plan.text = std::move(*text);
+  if (!takes_zero) UpdateRemoved(target, source, std::move(removed), plan);
   return ExitCode::kOk;
 }
 

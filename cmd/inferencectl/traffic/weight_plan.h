@@ -29,7 +29,9 @@ Result<Source> Parse(const std::string& path, std::string text, const Target& ta
 /// What a text's weights are, what they are to be, and the text with those.
 struct WeightPlan {
   Weights now, wanted;
-  std::string text;  // empty when nothing changes
+  std::vector<std::string> removed;   // by weight 0, now or earlier; they may come back
+  std::vector<std::string> warnings;  // for people
+  std::string text;                   // empty when nothing changes
   bool changes() const { return now != wanted; }
 };
 /// By the command line's words, --percent, --allow-new and --expect.
