@@ -12,13 +12,15 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <filesystem>
 #include <system_error>
 
 namespace inference::sources {
 namespace {
 
-constexpr uint32_t kEvents = IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_CLOSE_WRITE |
-                             IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
+constexpr uint32_t kEvents = IN_MODIFY | IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO |
+                             IN_CLOSE_WRITE | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF |
+                             IN_ONLYDIR;
 constexpr int kMaxLinks = 40;  // as the kernel
 constexpr size_t kMaxGlobFolders = 256;
 
@@ -130,30 +132,62 @@ std::map<std::string, std::string> FolderWatch::SetFolders(const std::set<std::s
   return refused;
 }
 
-bool FolderWatch::Drain() {
+void FolderWatch::Note(int watch, uint32_t mask, const std::string& name) {
+  if (mask == IN_MODIFY) {  // it will be closed, and that is the news
+    written_[{watch, name}] = std::chrono::steady_clock::now();
+    return;
+  }
+  if ((mask & IN_Q_OVERFLOW) != 0) written_.clear();  // closing it may be what was lost
+  if ((mask & IN_ATTRIB) == 0) written_.erase({watch, name});
+  // The answer to our own removal of a watch is no news.
+  if (mask == IN_IGNORED) {
+    std::erase_if(written_, [&](const auto& one) { return one.first.first == watch; });
+  } else {
+    changed_ = true;
+  }
+}
+
+void FolderWatch::Drain() {
   alignas(inotify_event) std::array<char, 16 << 10> buffer;
-  bool changed = false;
   while (true) {
     const ssize_t length = read(inotify_, buffer.data(), buffer.size());
-    if (length <= 0) return changed;
+    if (length <= 0) return;
     for (ssize_t at = 0; at < length;) {
       const auto* event = reinterpret_cast<const inotify_event*>(buffer.data() + at);
-      // The answer to our own removal of a watch is no news.
-      if (event->mask != IN_IGNORED) changed = true;
+      Note(event->wd, event->mask, event->len == 0 ? "" : event->name);
       at += static_cast<ssize_t>(sizeof(inotify_event) + event->len);
     }
   }
 }
 
+bool FolderWatch::BeingWritten(const std::string& path) {
+  Drain();
+  const base::Time now = std::chrono::steady_clock::now();
+  std::erase_if(written_, [&](const auto& one) { return now - one.second > kWriteLimit; });
+  if (written_.empty()) return false;
+  std::error_code failed;
+  const std::filesystem::path file = std::filesystem::canonical(path, failed);
+  if (failed) return false;
+  for (const auto& [folder, watch] : watched_) {
+    if (written_.count({watch, file.filename()}) != 0 &&
+        std::filesystem::equivalent(folder, file.parent_path(), failed)) {
+      return true;
+    }
+  }
+  return false;
+}
+
 FolderWatch::Woken FolderWatch::Wait(std::chrono::nanoseconds timeout) {
   std::array<pollfd, 2> fds{pollfd{inotify_, POLLIN, 0}, pollfd{bell_, POLLIN, 0}};
   const auto ms = std::chrono::ceil<std::chrono::milliseconds>(timeout).count();
-  const int64_t bounded = std::clamp<int64_t>(ms, 0, 60'000);
+  const int64_t bounded = changed_ ? 0 : std::clamp<int64_t>(ms, 0, 60'000);
   Woken woken;
-  if (poll(fds.data(), fds.size(), static_cast<int>(bounded)) <= 0) return woken;
-  if (fds[0].revents != 0) woken.changed = Drain();
-  uint64_t count = 0;
-  if (fds[1].revents != 0) woken.rung = read(bell_, &count, sizeof(count)) > 0;
+  if (poll(fds.data(), fds.size(), static_cast<int>(bounded)) > 0) {
+    if (fds[0].revents != 0) Drain();
+    uint64_t count = 0;
+    if (fds[1].revents != 0) woken.rung = read(bell_, &count, sizeof(count)) > 0;
+  }
+  woken.changed = std::exchange(changed_, false);
   return woken;
 }
 

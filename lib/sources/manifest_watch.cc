@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "api/codes.h"
@@ -133,13 +134,22 @@ void ManifestWatch::UpdateWatches() {
   }
 }
 
-ManifestWatch::Content ManifestWatch::ReadOne(const std::string& path) const {
+// Half a file may well be a good one, with less in it, and an empty one surely is: what is being
+// written is as it was before.
+std::optional<ManifestWatch::Content> ManifestWatch::ReadOne(const std::string& path,
+                                                             const std::vector<Content>& last) {
+  if (folders_.BeingWritten(path)) {
+    const auto known = std::find_if(last.begin(), last.end(),
+                                    [&](const Content& content) { return content.path == path; });
+    if (known == last.end()) return std::nullopt;
+    return *known;
+  }
   Result<std::string> text = manifest::ReadFile(path, options_.limits);
-  if (!text.ok()) return {path, "", text.status().message()};
-  return {path, *std::move(text), ""};
+  if (!text.ok()) return Content{path, "", text.status().message()};
+  return Content{path, *std::move(text), ""};
 }
 
-ManifestWatch::Reading ManifestWatch::ReadAll() const {
+ManifestWatch::Reading ManifestWatch::ReadAll() {
   Reading reading;
   for (const std::string& path : options_.paths) {
     const auto files = manifest::ExpandPaths({path}, options_.base_dir);
@@ -152,16 +162,18 @@ ManifestWatch::Reading ManifestWatch::ReadAll() const {
     for (const std::string& file : *files) {
       const bool known = std::any_of(reading.files.begin(), reading.files.end(),
                                      [&](const Content& c) { return c.path == file; });
-      if (!known) reading.files.push_back(ReadOne(file));
+      if (known) continue;
+      if (auto content = ReadOne(file, last_.files)) reading.files.push_back(*std::move(content));
     }
   }
   for (const std::string& file : options_.extra_files) {
-    reading.extra.push_back(ReadOne(Absolute(file)));
+    auto content = ReadOne(Absolute(file), last_.extra);
+    if (content) reading.extra.push_back(*std::move(content));
   }
   return reading;
 }
 
-std::string ManifestWatch::Fingerprint() const {
+std::string ManifestWatch::Fingerprint() {
   std::string out;
   const auto add = [&](const std::string& file) {
     struct stat info{};
@@ -169,8 +181,10 @@ std::string ManifestWatch::Fingerprint() const {
       out += file + " missing\n";
       return;
     }
-    out += fmt::format("{} {} {} {} {}.{} {}.{}\n", file, info.st_dev, info.st_ino, info.st_size,
-                       info.st_mtim.tv_sec, info.st_mtim.tv_nsec, info.st_ctim.tv_sec,
+    // When the patience with who writes it is over, it is a change to be read.
+    const char* state = folders_.BeingWritten(file) ? " being written" : "";
+    out += fmt::format("{}{} {} {} {} {}.{} {}.{}\n", file, state, info.st_dev, info.st_ino,
+                       info.st_size, info.st_mtim.tv_sec, info.st_mtim.tv_nsec, info.st_ctim.tv_sec,
                        info.st_ctim.tv_nsec);
   };
   for (const std::string& path : options_.paths) {

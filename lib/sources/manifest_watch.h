@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <thread>
@@ -20,7 +21,8 @@ namespace inference::sources {
 
 /// Reads manifests and says so again whenever their bytes change: an editor's rename over the file,
 /// a write in place, files that come and go, the link exchange of a mounted ConfigMap, a folder
-/// that appears later. A thread of its own.
+/// that appears later. A file that is open and being written is as it was before, until it is
+/// closed. A thread of its own.
 class ManifestWatch {
  public:
   struct Options {
@@ -68,9 +70,10 @@ class ManifestWatch {
   std::string Absolute(const std::string& path) const;
   std::set<std::string> Folders() const;
   void UpdateWatches();
-  Reading ReadAll() const;
-  Content ReadOne(const std::string& path) const;
-  std::string Fingerprint() const;
+  Reading ReadAll();
+  /// Nothing: it is being written, and there is no earlier content of it in `last`.
+  std::optional<Content> ReadOne(const std::string& path, const std::vector<Content>& last);
+  std::string Fingerprint();
   void Look(bool force);
   void Tell() const;
 

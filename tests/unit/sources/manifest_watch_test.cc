@@ -228,6 +228,33 @@ TEST_CASE_METHOD(Fixture, "touching a file without changing it says nothing; Rel
   CHECK(sink_.manifests_told() == 3);
 }
 
+TEST_CASE_METHOD(Fixture, "what is being written is as it was before until it is closed") {
+  Write("d/a.yaml", Set("a"));
+  fs::create_directory(root_ / "other");
+  Write("other/l.yaml", Set("linked"));
+  fs::create_symlink("../other/l.yaml", root_ / "d/l.yaml");
+  options_.rescan = 10ms;
+  Start();
+  const auto names_after_reload = [&](const std::string& names) {
+    const size_t told = sink_.manifests_told();
+    watch_->Reload();
+    return sink_.WaitManifestsTold(told + 1) && WaitNames(names);
+  };
+  std::ofstream file(root_ / "d/a.yaml");  // as `generate > a.yaml`: empty at once
+  std::ofstream behind_a_link(root_ / "other/l.yaml");
+  std::ofstream fresh(root_ / "d/b.yaml");
+  fresh << Set("half") << std::flush;
+  CHECK(names_after_reload("a linked "));
+  file << Set("first") << std::flush;
+  behind_a_link << Set("first") << std::flush;
+  CHECK(names_after_reload("a linked "));
+  file << Set("second") << std::flush;
+  file.close();
+  behind_a_link.close();
+  fresh.close();
+  CHECK(WaitNames("first second half first "));
+}
+
 TEST_CASE_METHOD(Fixture, "a change of an extra file is told too") {
   Write("d/a.yaml", Set("a"));
   Write("picker.yaml", "one");
