@@ -107,6 +107,31 @@ def test_a_target_at_zero_is_remembered_and_comes_back(daemon, tmp_path):
     assert [r.get("reason") for r in last[:2]] == ["on", "off"]
 
 
+def test_a_patch_is_printed_and_nothing_changes(daemon, tmp_path):
+    path = daemon.manifests / "rules.yaml"
+    path.write_text(RULES)
+    daemon.process.wait_until(lambda: daemon.ctl_json("traffic", "get")["items"], "has the rule")
+    target = ["traffic", "set", "rewrite/llm/chat"]
+    done = ctl(daemon, *target, "v1=90", "v2=10", "--allow-new", "--emit-patch", "--expect", "v1=100")
+    assert done.returncode == 0 and "nothing was changed here" in done.stderr
+    assert json.loads(done.stdout) == [
+        {"op": "test", "path": "/spec/rules/0/targets/0/modelRewrite", "value": "v1"},
+        {"op": "test", "path": "/spec/rules/0/targets/0/weight", "value": 100},
+        {"op": "replace", "path": "/spec/rules/0/targets/0/weight", "value": 90},
+        {"op": "add", "path": "/spec/rules/0/targets/-", "value": {"modelRewrite": "v2", "weight": 10}}]
+    assert json.loads(daemon.ctl(*target, "v1=100", "--emit-patch")) == []
+    assert ctl(daemon, *target, "v1=1", "--emit-patch", "--expect", "v1=7").returncode == 6
+    assert ctl(daemon, "traffic", "set", "rewrite/llm/chatt", "v1=1", "--emit-patch").returncode == 1
+    assert path.read_text() == RULES and weights(daemon) == {"v1": 100}
+    # What leaves is remembered, which says so in the patch, too.
+    path.write_text(RULES + "    - {modelRewrite: v2, weight: 1}\n")
+    daemon.process.wait_until(lambda: "v2" in weights(daemon), "has both")
+    patch = json.loads(daemon.ctl(*target, "v2=0", "--emit-patch"))
+    assert {"op": "remove", "path": "/spec/rules/0/targets/1"} in patch
+    assert {"op": "add", "path": "/metadata/annotations",
+            "value": {"inferenced.dev/removed-targets": '{"0":["v2"]}'}} in patch
+
+
 def test_a_broken_memory_is_told_and_stops_nothing(daemon, tmp_path):
     path = daemon.manifests / "rules.yaml"
     broken = RULES.replace("namespace: llm}", "namespace: llm, annotations: {\n"
@@ -314,6 +339,7 @@ def test_verify(make_stack):
     assert few.returncode == 8 and "too few to judge" in few.stderr
     many(stack, 800, chat(model="chat"))
     fits = daemon.ctl_json("traffic", "verify", "rewrite/llm/chat")["item"]
+    assert ", as 1/1 daemons counted them" in ctl(daemon, "traffic", "verify", "rewrite/llm/chat").stderr
     assert (fits["requests"], fits["enough"], fits["fits"]) == (800, True, True)
     # The window has only what comes in it.
     window = ctl(daemon, "traffic", "verify", "rewrite/llm/chat", "--window", "1s")

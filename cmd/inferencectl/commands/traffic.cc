@@ -287,9 +287,10 @@ Answer RunTrafficVerify(Invocation& run) {
                            limits->min_requests));
     return ExitCode::kPending;
   }
-  run.Remark(
-      fmt::format("{} requests {}; each is drawn by itself", verdict.total,
-                  before ? "in " + run.args.Text("window") : "since " + UtcTime(now.since())));
+  run.Remark(fmt::format("{} requests {}, as {}/{} daemons counted them; each is drawn by itself",
+                         verdict.total,
+                         before ? "in " + run.args.Text("window") : "since " + UtcTime(now.since()),
+                         fleet.have, fleet.want));
   if (!verdict.fits) return ExitCode::kNo;
   if (fleet.acknowledged()) return ExitCode::kOk;
   return TellDifferences(run, fleet);  // those that answer do as they should

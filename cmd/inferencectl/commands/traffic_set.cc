@@ -13,6 +13,7 @@
 #include "inferencectl/invocation.h"
 #include "inferencectl/replicas.h"
 #include "inferencectl/traffic/fleet.h"
+#include "inferencectl/traffic/patch.h"
 #include "inferencectl/traffic/split.h"
 #include "inferencectl/traffic/weight_plan.h"
 #include "inferencectl/whole_file.h"
@@ -96,11 +97,15 @@ struct Done {
   bool dry_run = false;
 };
 
-void Tell(const Invocation& run, const traffic::Target& target, const WeightPlan& plan,
-          const Done& done) {
+void TellWarnings(const Invocation& run, const WeightPlan& plan) {
   for (const std::string& warning : plan.warnings) {
     run.world.err << "inferencectl: " << SafeForTerminal(warning) << "\n";
   }
+}
+
+void Tell(const Invocation& run, const traffic::Target& target, const WeightPlan& plan,
+          const Done& done) {
+  TellWarnings(run, plan);
   if (run.WantsDocument()) {
     const auto list = [](const Weights& weights) {
       Json out = Json::array();
@@ -182,6 +187,27 @@ Answer NoObject(const ListObjectsResponse& list, const traffic::Target& target) 
           Status(Code::kNotFound,
                  fmt::format("the daemon has no {} {}{}", target.kind, wanted,
                              meant.empty() ? "" : fmt::format("; did you mean {}?", meant)))};
+}
+
+/// --emit-patch: the change for whoever else has the object. Nothing is changed here.
+Answer EmitPatch(const Invocation& run, const traffic::Target& target) {
+  std::vector<Replica> replicas = ReplicasOf(run);
+  const auto list = replicas.front().Ask<ListObjectsResponse>(
+      [](admin::AdminClient& client) { return client.ListObjects(); });
+  if (!list.ok()) return list.status();
+  const admin::v1::Object* object = FindObject(*list, target);
+  if (object == nullptr) return NoObject(*list, target);
+  const auto source = traffic::Parse("applied " + target.kind, object->text(), target);
+  if (!source) return source.status();
+  WeightPlan plan;
+  if (Answer good = traffic::MakePlan(run, target, *source, plan); good.exit != ExitCode::kOk) {
+    return good;
+  }
+  TellWarnings(run, plan);
+  run.Print(traffic::PatchOf(*source, plan).dump(2) + "\n");
+  run.Remark(fmt::format("{}: {} -> {}; nothing was changed here", target.Title(), Listed(plan.now),
+                         Listed(plan.wanted)));
+  return ExitCode::kOk;
 }
 
 /// What one daemon is asked to do.
@@ -295,6 +321,12 @@ Answer SetApplied(const Invocation& run, const traffic::Target& target) {
 Answer RunTrafficSet(Invocation& run) {
   const auto target = traffic::ParseTarget(run.args.operands().front(), run.args.Text("namespace"));
   if (!target) return {ExitCode::kUsage, target.status()};
+  if (run.args.Switch("emit-patch")) {
+    if (run.args.Text("write").empty() && !run.args.Switch("wait")) return EmitPatch(run, *target);
+    return {ExitCode::kUsage,
+            Status(Code::kInvalidArgument,
+                   "--emit-patch changes nothing: it goes with neither --write nor --wait")};
+  }
   return run.args.Text("write").empty() ? SetApplied(run, *target) : SetInFile(run, *target);
 }
 

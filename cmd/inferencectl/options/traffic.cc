@@ -39,7 +39,8 @@ constexpr std::array kVerbs{
         .examples =
             "inferencectl traffic set rewrite/llm/chat v1=90 v2=10 --expect v1=100\n"
             "inferencectl traffic set rewrite/llm/chat v1=50 v2=50 --percent --reason OPS-7\n"
-            "inferencectl traffic set route/llm/chat blue=0 green=100 --write r.yaml --wait",
+            "inferencectl traffic set route/llm/chat blue=0 green=100 --write r.yaml --wait\n"
+            "inferencectl traffic set rewrite/llm/chat v2=0 --emit-patch > patch.json",
         .exits = "1 no such object, rule or target\n3 the file can't be read or changed\n"
                  "4 no daemon answers\n5 with --wait: the daemon does not take it in time\n"
                  "6 not as --expect says, changed meanwhile, or a file defines it\n"
@@ -109,6 +110,10 @@ constexpr std::array kOptions{
               .argument = "FILE",
               .words = Words::kFiles,
               .doc = "change the object in this file; everything else in it stays byte for byte"},
+    OptionRow{.verbs = "traffic set",
+              .name = "emit-patch",
+              .doc = "change nothing; print the change as a JSON patch with test operations, for "
+                     "kubectl patch --type=json or kustomize"},
     OptionRow{.verbs = "traffic set",
               .name = "wait",
               .doc = "until all daemons draw by the file's weights; for --timeout at most"},

@@ -54,28 +54,6 @@ double WeightOf(const TargetWeight& target) {
   return target.weight ? static_cast<double>(*target.weight) : 1;
 }
 
-/// Is it as --expect says? Shares are compared when percentages are given.
-Answer CheckExpected(const Invocation& run, const Target& target, const Weights& now) {
-  const auto expected = ParseShares(run.args.List("expect"), "--expect");
-  if (!expected) return Usage(expected.status());
-  double total = 0;
-  for (const TargetWeight& one : now) total += WeightOf(one);
-  for (const auto& [name, share] : *expected) {
-    const auto found = std::find_if(now.begin(), now.end(), [&, &given = name](const auto& one) {
-      return Same(target, given, one.name);
-    });
-    const double is = found == now.end() ? 0 : WeightOf(*found);
-    // A single target has everything, whatever its number.
-    const bool percent = run.args.Switch("percent") || now.size() == 1;
-    const double shown = percent && total > 0 ? is / total * 100 : is;
-    if (std::abs(shown - share) > 0.05) {
-      return Refuse(fmt::format("{} is {} now, not {}={:g}; nothing was changed", target.Title(),
-                                Listed(now), base::Printable(name, 80), share));
-    }
-  }
-  return ExitCode::kOk;
-}
-
 /// `values`: as given, below 0 when not named. Whole percents, or tenths when one isn't whole.
 Answer ApplyPercentages(std::vector<double>& values, Weights& wanted) {
   double sum = 0;
@@ -113,29 +91,63 @@ Answer ApplyNumbers(const std::vector<double>& values, Weights& wanted) {
   return ExitCode::kOk;
 }
 
+bool WasRemoved(const WeightPlan& plan, const std::string& name) {
+  return std::count(plan.removed.begin(), plan.removed.end(), name) > 0;
+}
+
 /// `name` is no target, and none that left.
-Answer NoTarget(const Target& target, const std::string& name, const WeightPlan& plan) {
+Answer NoTarget(const Target& target, const std::string& name, const WeightPlan& plan,
+                std::string_view advice) {
   std::vector<std::string_view> names(plan.removed.begin(), plan.removed.end());
   for (const TargetWeight& one : plan.now) names.push_back(one.name);
   const std::string_view meant = base::ClosestMatch(name, names);
   std::string message = fmt::format(
-      "{} has no target \"{}\"{}; it has {}{}. --allow-new adds it", target.Title(),
-      base::Printable(name, 80), meant.empty() ? "" : fmt::format(" (did you mean \"{}\"?)", meant),
-      Listed(plan.now), plan.removed.empty() ? "" : ", and had " + Names(plan.removed));
+      "{} has no target \"{}\"{}; it has {}{}{}", target.Title(), base::Printable(name, 80),
+      meant.empty() ? "" : fmt::format(" (did you mean \"{}\"?)", meant), Listed(plan.now),
+      plan.removed.empty() ? "" : ", and had " + Names(plan.removed), advice);
   for (const std::string& warning : plan.warnings) message += "; " + warning;
   return {ExitCode::kNo, Status(Code::kNotFound, std::move(message))};
 }
 
+/// Is it as --expect says? Shares are compared when percentages are given. `given`: the weights
+/// asked for; a name that is to be added is 0 now.
+Answer CheckExpected(const Invocation& run, const Target& target, const WeightPlan& plan,
+                     const Shares& given) {
+  const Weights& now = plan.now;
+  const auto expected = ParseShares(run.args.List("expect"), "--expect");
+  if (!expected) return Usage(expected.status());
+  double total = 0;
+  for (const TargetWeight& one : now) total += WeightOf(one);
+  for (const auto& [name, share] : *expected) {
+    const auto found = std::find_if(now.begin(), now.end(), [&, &name = name](const auto& one) {
+      return Same(target, name, one.name);
+    });
+    const bool comes = std::any_of(given.begin(), given.end(), [&, &name = name](const auto& one) {
+      return one.first == name;
+    });
+    if (found == now.end() && !comes && !WasRemoved(plan, name)) {
+      return NoTarget(target, name, plan, "");
+    }
+    const double is = found == now.end() ? 0 : WeightOf(*found);
+    // A single target has everything, whatever its number.
+    const bool percent = run.args.Switch("percent") || now.size() == 1;
+    const double shown = percent && total > 0 ? is / total * 100 : is;
+    if (std::abs(shown - share) > 0.05) {
+      return Refuse(fmt::format("{} is {} now, not {}={:g}; nothing was changed", target.Title(),
+                                Listed(now), base::Printable(name, 80), share));
+    }
+  }
+  return ExitCode::kOk;
+}
+
 /// The weights that are to be, into `plan`. An error names what is wrong with the words given.
-Answer Wanted(const Invocation& run, const Target& target, bool takes_zero, WeightPlan& plan) {
+Answer Wanted(const Invocation& run, const Target& target, const Shares& given, bool takes_zero,
+              WeightPlan& plan) {
   const Weights& now = plan.now;
   Weights& wanted = plan.wanted;
-  const std::vector<std::string>& words = run.args.operands();
-  const auto shares = ParseShares({words.begin() + 1, words.end()}, "traffic set");
-  if (!shares) return Usage(shares.status());
   wanted = now;
   std::vector<double> values(now.size(), -1);  // below 0: not named
-  for (const auto& [name, share] : *shares) {
+  for (const auto& [name, share] : given) {
     const auto found = std::find_if(
         wanted.begin(), wanted.end(),
         [&, &given = name](const TargetWeight& one) { return Same(target, given, one.name); });
@@ -143,8 +155,9 @@ Answer Wanted(const Invocation& run, const Target& target, bool takes_zero, Weig
       values[static_cast<size_t>(found - wanted.begin())] = share;
       continue;
     }
-    const bool left = std::count(plan.removed.begin(), plan.removed.end(), name) > 0;
-    if (!left && !run.args.Switch("allow-new")) return NoTarget(target, name, plan);
+    if (!WasRemoved(plan, name) && !run.args.Switch("allow-new")) {
+      return NoTarget(target, name, plan, ". --allow-new adds it");
+    }
     const bool short_name = target.kind == "HTTPRoute" && name.find('/') == std::string::npos;
     wanted.push_back({short_name ? target.ns + "/" + name : name, std::nullopt});
     values.push_back(share);
@@ -226,11 +239,13 @@ Result<Source> Parse(const std::string& path, std::string text, const Target& ta
 
 Answer MakePlan(const Invocation& run, const Target& target, const Source& source,
                 WeightPlan& plan) {
+  const std::vector<std::string>& words = run.args.operands();
+  const auto given = ParseShares({words.begin() + 1, words.end()}, "traffic set");
+  if (!given) return Usage(given.status());
   const manifest::Node& document = source.documents[source.document];
   auto now = manifest::edit::WeightsOf(document, target.rule);
   if (!now) return {ExitCode::kNo, now.status()};
   plan.now = std::move(*now);
-  if (Answer as = CheckExpected(run, target, plan.now); as.exit != ExitCode::kOk) return as;
   const bool takes_zero = manifest::edit::TakesZero(document);
   RemovedTargets removed;
   if (!takes_zero) {
@@ -241,7 +256,8 @@ Answer MakePlan(const Invocation& run, const Target& target, const Source& sourc
     }
   }
   plan.removed = RemovedFrom(removed, target.rule, NamesIn(plan.now));
-  const Answer good = Wanted(run, target, takes_zero, plan);
+  if (Answer as = CheckExpected(run, target, plan, *given); as.exit != ExitCode::kOk) return as;
+  const Answer good = Wanted(run, target, *given, takes_zero, plan);
   if (good.exit != ExitCode::kOk || !plan.changes()) return good;
   auto text = manifest::edit::SetWeights(source.path, source.text, source.documents,
                                          source.document, target.rule, plan.wanted);

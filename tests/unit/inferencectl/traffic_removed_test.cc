@@ -102,6 +102,26 @@ TEST_CASE("a target that weight 0 took out comes back with a weight alone") {
   CHECK(file.text() == kRules);
 }
 
+TEST_CASE("--expect names targets") {
+  const File file(kRules);
+  const Outcome unknown = file.Set({"v1=80", "--expect", "v3=0"});
+  CHECK(unknown.code == 1);
+  CHECK(unknown.err.find("no target \"v3\"") != std::string::npos);
+  CHECK(file.Set({"v1=80", "--expect", "vv2=10"}).err.find("did you mean \"v2\"?") !=
+        std::string::npos);
+  CHECK(file.text() == kRules);
+  CHECK(file.Set({"v3=5", "--allow-new", "--expect", "v3=0"}).code == 0);
+  CHECK(file.Has("v3, weight: 5}"));
+}
+
+TEST_CASE("--emit-patch changes no file") {
+  const File file(kRules);
+  const Outcome both = file.Set({"v1=80", "--emit-patch"});
+  CHECK(both.code == 2);
+  CHECK(both.err.find("neither --write nor --wait") != std::string::npos);
+  CHECK(file.text() == kRules);
+}
+
 TEST_CASE("each rule remembers its own targets") {
   const File file(kRules);
   CHECK(file.Set({"v1=0"}).code == 0);
