@@ -126,13 +126,60 @@ void FillTop(const picker::DecisionRecord& record, size_t i, size_t columns,
   for (size_t c = 0; c < columns; ++c) out->add_scores(top.scores[c]);
 }
 
+std::string GoneName(uint32_t id) {
+  return "endpoint " + std::to_string(id) + " (gone)";
+}
+
 std::string ServedName(const picker::DecisionRecord& record, const picker::Runtime& runtime) {
   const auto id = static_cast<uint32_t>(record.served_endpoint_id);
   if (const auto* endpoint = FindById(runtime, id)) return endpoint->info().name;
   for (size_t i = 0; i < record.n_top; ++i) {
     if (record.top[i].endpoint_id == id) return SafeText(record.host_port[i].data());
   }
-  return "endpoint " + std::to_string(id) + " (gone)";
+  return GoneName(id);
+}
+
+// Who dropped it and why, for people; the names are those that Pick's explanation has.
+void FillCause(const scheduling::Dropped::One& one, const std::vector<std::string>& filters,
+               v1::DroppedCandidate* out) {
+  using scheduling::DropCause;
+  switch (one.cause) {
+    case DropCause::kDrain:
+      out->set_filter("drain");
+      return out->set_reason("it was drained then");
+    case DropCause::kEjected:
+      out->set_filter("reachability");
+      return out->set_reason("it was ejected then, because requests failed there");
+    case DropCause::kUnreachable:
+      out->set_filter("reachability");
+      return out->set_reason("it was unreachable then");
+    case DropCause::kAsleep:
+      out->set_filter("reachability");
+      return out->set_reason("the engine was asleep then");
+    case DropCause::kWeight:
+      out->set_filter("weight");
+      return out->set_reason("it had less than its whole weight and was not drawn");
+    case DropCause::kFilter:
+      if (one.filter < filters.size()) out->set_filter(filters[one.filter]);
+      return out->set_reason("the filter left it out");
+  }
+}
+
+void FillDropped(const scheduling::Dropped& dropped, const std::vector<std::string>& filters,
+                 const picker::Runtime& runtime, v1::WhyResponse* out) {
+  out->set_dropped_total(dropped.total);
+  out->set_out_of_subset(dropped.out_of_subset);
+  for (size_t i = 0; i < dropped.n_named(); ++i) {
+    const scheduling::Dropped::One& one = dropped.named[i];
+    v1::DroppedCandidate* d = out->add_dropped();
+    FillCause(one, filters, d);
+    if (const auto* endpoint = FindById(runtime, one.endpoint_id)) {
+      d->set_endpoint(endpoint->info().name);
+      d->set_address(endpoint->info().host_port);
+    } else {
+      d->set_endpoint(GoneName(one.endpoint_id));
+    }
+  }
 }
 
 void FillObserved(const picker::DecisionRecord& record, const picker::Runtime& runtime,
@@ -401,6 +448,7 @@ void FillDecision(const picker::DecisionRecord& record, const picker::Runtime& r
   if (record.n_top > 0 && record.refusal == picker::Refusal::kNone) {
     out->mutable_candidates(0)->set_rank(0);
   }
+  FillDropped(record.dropped, columns.filters, runtime, out);
   out->set_considered(record.considered);
   out->set_scored(record.scored);
   out->set_only_unreachable(record.only_unreachable);

@@ -58,6 +58,7 @@ void FillRecord(const Runtime& runtime, const PickResult& result,
   record.http_status = result.picked() ? 0 : HttpStatus(result.refusal);
   record.pool_size = 0;
   record.n_top = 0;
+  record.dropped = decision.dropped;
   record.columns_id = 0;
   FillRules(result, target_model, record);
   if (!result.pool) return;

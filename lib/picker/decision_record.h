@@ -52,6 +52,7 @@ struct DecisionRecord {
   std::array<scheduling::TopCandidate, scheduling::kMaxTop> top{};
   std::array<std::array<char, 56>, scheduling::kMaxTop> host_port{};  // NUL-terminated
   uint8_t n_top = 0;
+  scheduling::Dropped dropped;  // endpoints without a score
   // Observed; -1: not seen.
   int64_t served_endpoint_id = -1;
   int64_t ttft_us = -1, duration_us = -1;

@@ -250,6 +250,7 @@ PickResult Pick(const Runtime& runtime, const PickRequest& request, base::Time n
   PickResult result;
   scratch.decision.n_ranked = scratch.decision.n_top = 0;
   scratch.decision.considered = scratch.decision.scored = 0;
+  scratch.decision.dropped = {};
   ResolvePool(runtime, request, rng, dry_run, result);
   if (result.pool == nullptr) return result;
   ResolveModel(request, rng, dry_run, result);

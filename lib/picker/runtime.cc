@@ -56,11 +56,7 @@ uint32_t ColumnNames::Intern(Columns columns) {
   ColumnTable& table = Table();
   const std::lock_guard lock(table.mutex);
   for (size_t i = 0; i < table.all.size(); ++i) {
-    const Columns& known = table.all[i];
-    if (known.profile == columns.profile && known.scorers == columns.scorers &&
-        known.picker == columns.picker) {
-      return static_cast<uint32_t>(i);
-    }
+    if (table.all[i] == columns) return static_cast<uint32_t>(i);
   }
   table.all.push_back(std::move(columns));
   return static_cast<uint32_t>(table.all.size() - 1);
@@ -74,6 +70,7 @@ uint32_t ColumnNames::Intern(const scheduling::Scheduler& scheduler) {
   for (const auto& scorer : profile.scorers) {
     columns.scorers.emplace_back(scorer.name, scorer.weight);
   }
+  for (const auto& filter : profile.filters) columns.filters.push_back(filter.name);
   return Intern(std::move(columns));
 }
 

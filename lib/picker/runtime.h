@@ -29,7 +29,7 @@ struct PoolRuntime {
   scheduling::ReadOptions read;
   size_t destination_list = 1;
   api::ResponseTracking response_tracking = api::ResponseTracking::kAuto;
-  uint32_t columns_id = 0;  // scorer names of the first profile, see ColumnNames
+  uint32_t columns_id = 0;  // names in the first profile, see ColumnNames
   uint32_t pool_id = 0;     // stable small number by pool key, for telemetry shards
 };
 
@@ -73,7 +73,7 @@ class Runtime {
   RouteTable rules_;
 };
 
-/// Names of score columns by id, so that a decision record holds a number and no string.
+/// Names of score columns and filters by id, so that a decision record holds a number and no string.
 /// Append-only for the life of the process. Thread-safe.
 class ColumnNames {
  public:
@@ -81,6 +81,8 @@ class ColumnNames {
     std::string profile;
     std::vector<std::pair<std::string, double>> scorers;  // name, weight
     std::string picker;
+    std::vector<std::string> filters;
+    bool operator==(const Columns&) const = default;
   };
   /// The same columns get the same id.
   static uint32_t Intern(Columns columns);

@@ -77,11 +77,13 @@ void BuildCandidates(const datastore::Pool& pool, const Subset& subset, const Re
   scratch.resting.clear();
   scratch.held_back.clear();
   scratch.any_pinned_only = false;
+  scratch.dropped = {};
   if (subset.present) ParseSubset(subset, scratch);
   uint32_t index = 0;
   for (const std::shared_ptr<datastore::Endpoint>& endpoint : pool.endpoints()) {
     const uint32_t at = index++;
     if (subset.present && !InSubset(endpoint->info(), scratch)) {
+      ++scratch.dropped.out_of_subset;
       if (explanation)
         ExplainDrop("subset", *endpoint, "not in the gateway's subset", *explanation);
       continue;
@@ -91,6 +93,7 @@ void BuildCandidates(const datastore::Pool& pool, const Subset& subset, const Re
     const bool answers = endpoint->reachable() && !asleep;
     const bool pinned_only = admission == datastore::Admission::kPinned;
     if (admission == datastore::Admission::kClosed || (pinned_only && !answers)) {
+      scratch.dropped.Add(endpoint->id(), DropCause::kDrain);
       if (explanation) ExplainDrop("drain", *endpoint, endpoint->admission_note(), *explanation);
       continue;
     }
@@ -112,6 +115,7 @@ void DropUnpinned(Scratch& scratch, Explanation* explanation) {
   std::erase_if(scratch.all, [&](const Candidate& candidate) {
     if (!candidate.pinned_only) return false;
     if (candidate.prefix_match > 0 && candidate.prefix_match >= blocks - blocks / 2) return false;
+    scratch.dropped.Add(candidate.get().id(), DropCause::kDrain);
     if (explanation) {
       ExplainDrop("drain", candidate.get(), candidate.get().admission_note(), *explanation);
     }

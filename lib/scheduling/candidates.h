@@ -8,7 +8,8 @@ namespace inference::scheduling {
 
 /// Fills scratch.all with the pool's endpoints that the subset allows, that are not drained and
 /// that answer; scratch.resting with those of them that their weight left out of this draw; and
-/// scratch.held_back with those that are unreachable or asleep. Reads each number once.
+/// scratch.held_back with those that are unreachable or asleep. The others are in scratch.dropped.
+/// Reads each number once.
 ///
 /// An endpoint of weight w takes part in a request with the chance w: it gets the w-th part of what
 /// it would get otherwise, whatever the picker.

@@ -14,6 +14,7 @@ namespace inference::scheduling {
 inline constexpr size_t kMaxRanked = 16;  // longest destination list
 inline constexpr size_t kMaxTop = 8;      // candidates that a decision record remembers
 inline constexpr size_t kMaxColumns = 8;  // scorers that a decision record remembers
+inline constexpr size_t kMaxDropped = 8;  // endpoints without a score that a record names
 
 /// What a decision record keeps of one candidate; plain data. NaN: unknown.
 struct TopCandidate {
@@ -28,6 +29,28 @@ struct TopCandidate {
   int32_t metrics_age_ms = -1;  // -1: never scraped
 };
 
+/// Why an endpoint of the pool got no score.
+enum class DropCause : uint8_t { kDrain, kEjected, kUnreachable, kAsleep, kWeight, kFilter };
+
+/// The pool's endpoints that got no score; plain data.
+struct Dropped {
+  struct One {
+    uint32_t endpoint_id = 0;
+    DropCause cause = DropCause::kDrain;
+    uint8_t filter = 0;  // of kFilter: its position in the profile
+  };
+  std::array<One, kMaxDropped> named{};  // the first ones
+  uint32_t total = 0;
+  uint32_t out_of_subset = 0;  // beside `total`: left out by the gateway, and only counted
+
+  size_t n_named() const { return total < kMaxDropped ? total : kMaxDropped; }
+  void Add(uint32_t endpoint_id, DropCause cause, uint8_t filter = 0) {
+    if (total < kMaxDropped) named[total] = {endpoint_id, cause, filter};
+    ++total;
+  }
+  void Append(const Dropped& other);
+};
+
 /// Where the request goes, best first. Points into the pool of the runtime that was asked.
 struct Decision {
   std::array<const std::shared_ptr<datastore::Endpoint>*, kMaxRanked> ranked{};
@@ -40,6 +63,7 @@ struct Decision {
   uint32_t prefix_block_tokens = 0;
   std::array<TopCandidate, kMaxTop> top{};  // best totals first; [0] is the pick
   size_t n_top = 0;
+  Dropped dropped;
 };
 
 /// The whole story of one pick, for people. Filled by the same code path as the decision when the
@@ -63,7 +87,7 @@ struct Explanation {
     int rank = -1;  // 0: picked, 1..: fallbacks, -1: not in the list
   };
   struct Dropped {
-    std::string filter;  // plugin name, or "reachability", "subset"
+    std::string filter;  // plugin name, or "subset", "drain", "reachability", "weight"
     std::string endpoint;
     std::string host_port;
     std::string reason;

@@ -77,18 +77,6 @@ void ExplainResting(std::span<const Candidate> resting, Explanation& explanation
   }
 }
 
-void ExplainFilter(const Profile::NamedFilter& filter, std::span<const Candidate> before,
-                   std::span<const Candidate> after, Explanation& explanation) {
-  size_t kept = 0;  // a filter keeps the order
-  for (const Candidate& candidate : before) {
-    if (kept < after.size() && after[kept].index == candidate.index) {
-      ++kept;
-    } else {
-      ExplainDrop(filter.name, candidate.get(), filter.filter->Reason(), explanation);
-    }
-  }
-}
-
 void ExplainScores(const Profile& profile, const Scratch& scratch, Explanation& explanation) {
   explanation.profile = profile.name;
   explanation.picker = profile.picker_name;

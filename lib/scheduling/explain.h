@@ -17,9 +17,6 @@ void ExplainDrop(std::string_view filter, const datastore::Endpoint& endpoint, s
 void ExplainResting(std::span<const Candidate> resting, Explanation& explanation);
 /// Endpoints left out because they are unreachable or asleep.
 void ExplainHeldBack(std::span<const Candidate> held_back, Explanation& explanation);
-/// What a filter removed: the candidates of `before` that are not in `after`.
-void ExplainFilter(const Profile::NamedFilter& filter, std::span<const Candidate> before,
-                   std::span<const Candidate> after, Explanation& explanation);
 /// Columns, rows and notes of a profile that has scored and ranked scratch.candidates.
 void ExplainScores(const Profile& profile, const Scratch& scratch, Explanation& explanation);
 

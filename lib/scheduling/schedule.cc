@@ -14,14 +14,29 @@ double Clamped(float score) {
   return std::isnan(score) ? 0.5 : std::clamp(static_cast<double>(score), 0.0, 1.0);
 }
 
-void ApplyFilters(const Profile& profile, Scratch& scratch) {
-  Explanation* explanation = scratch.context.explanation;
+// Which of `before` the filter took out of scratch.candidates; a filter keeps the order.
+void NoteFiltered(const Profile& profile, size_t filter, Scratch& scratch, Dropped& dropped) {
+  const Profile::NamedFilter& named = profile.filters[filter];
+  size_t kept = 0;
+  for (const Candidate& candidate : scratch.unfiltered) {
+    if (kept < scratch.candidates.size() && scratch.candidates[kept].index == candidate.index) {
+      ++kept;
+      continue;
+    }
+    dropped.Add(candidate.get().id(), DropCause::kFilter, static_cast<uint8_t>(filter));
+    if (scratch.context.explanation == nullptr) continue;
+    ExplainDrop(named.name, candidate.get(), named.filter->Reason(), *scratch.context.explanation);
+  }
+}
+
+void ApplyFilters(const Profile& profile, Scratch& scratch, Dropped& dropped) {
   scratch.candidates = scratch.all;
-  std::vector<Candidate> before;
-  for (const Profile::NamedFilter& filter : profile.filters) {
-    if (explanation) before = scratch.candidates;
-    filter.filter->Apply(scratch.context, scratch.candidates);
-    if (explanation) ExplainFilter(filter, before, scratch.candidates, *explanation);
+  for (size_t f = 0; f < profile.filters.size(); ++f) {
+    // Copied, for only a comparison tells which ones a filter takes out.
+    scratch.unfiltered = scratch.candidates;
+    profile.filters[f].filter->Apply(scratch.context, scratch.candidates);
+    if (scratch.candidates.size() == scratch.unfiltered.size()) continue;
+    NoteFiltered(profile, f, scratch, dropped);
     if (scratch.candidates.empty()) return;
   }
 }
@@ -80,7 +95,7 @@ void FillTop(const Profile& profile, const Scratch& scratch, Decision& decision)
 }
 
 bool RunProfile(const Profile& profile, size_t want, Scratch& scratch, Decision& decision) {
-  ApplyFilters(profile, scratch);
+  ApplyFilters(profile, scratch, decision.dropped);
   if (scratch.candidates.empty()) return false;
   ScoreAll(profile, scratch);
   profile.picker->Pick(scratch.context, scratch.totals, want, scratch.ranked);
@@ -122,12 +137,53 @@ ScheduleError RunProfiles(const Scheduler& scheduler, size_t want, Scratch& scra
     }
   }
   const size_t primary = scheduler.handler->Primary(scratch.outcomes);
-  if (!scratch.outcomes[primary].picked) return ScheduleError::kFilteredOut;
-  if (profiles > 1) decision = scratch.decisions[primary];
-  return ScheduleError::kNone;
+  const bool picked = scratch.outcomes[primary].picked;
+  if (profiles > 1) {
+    Dropped dropped = decision.dropped;
+    dropped.Append(scratch.decisions[primary].dropped);
+    if (picked) decision = scratch.decisions[primary];
+    decision.dropped = dropped;
+  }
+  return picked ? ScheduleError::kNone : ScheduleError::kFilteredOut;
+}
+
+DropCause CauseOf(const datastore::Endpoint& held_back) {
+  if (held_back.ejection() != datastore::Ejection::kNone) return DropCause::kEjected;
+  return held_back.reachable() ? DropCause::kAsleep : DropCause::kUnreachable;
+}
+
+// Those that nothing was asked of, beside those that filters dropped. The latter come last: when
+// there are many, it is the others that nobody expects.
+void FinishDropped(const Scratch& scratch, bool with_resting, bool with_held_back,
+                   Decision& decision) {
+  Dropped dropped = scratch.dropped;
+  if (with_held_back) {
+    for (const Candidate& one : scratch.held_back) {
+      dropped.Add(one.get().id(), CauseOf(one.get()));
+    }
+    if (scratch.context.explanation) {
+      ExplainHeldBack(scratch.held_back, *scratch.context.explanation);
+    }
+  }
+  if (with_resting) {
+    for (const Candidate& one : scratch.resting) dropped.Add(one.get().id(), DropCause::kWeight);
+    if (scratch.context.explanation) {
+      ExplainResting(scratch.resting, *scratch.context.explanation);
+    }
+  }
+  dropped.Append(decision.dropped);
+  decision.dropped = dropped;
 }
 
 }  // namespace
+
+void Dropped::Append(const Dropped& other) {
+  for (size_t i = 0; i < other.n_named() && total + i < kMaxDropped; ++i) {
+    named[total + i] = other.named[i];
+  }
+  total += other.total;
+  out_of_subset += other.out_of_subset;
+}
 
 ScheduleError Schedule(const Scheduler& scheduler, const datastore::Pool& pool,
                        const api::InferenceRequest& request, const Subset& subset,
@@ -143,16 +199,14 @@ ScheduleError Schedule(const Scheduler& scheduler, const datastore::Pool& pool,
   decision.n_ranked = decision.n_top = 0;
   decision.considered = decision.scored = 0;
   decision.only_unreachable = false;
+  decision.dropped = {};
   decision.prefix_total = decision.prefix_block_tokens = 0;
 
   BuildCandidates(pool, subset, options, now, scratch, explanation);
   want = std::clamp<size_t>(want, 1, kMaxRanked);
   ScheduleError error = RunProfiles(scheduler, want, scratch, decision);
   if (error == ScheduleError::kNone) {
-    if (explanation) {
-      ExplainResting(scratch.resting, *explanation);
-      ExplainHeldBack(scratch.held_back, *explanation);
-    }
+    FinishDropped(scratch, true, true, decision);
     return error;
   }
   // Whoever was left out of the draw, then whoever may be back soon: better than a refusal.
@@ -164,11 +218,11 @@ ScheduleError Schedule(const Scheduler& scheduler, const datastore::Pool& pool,
     decision.only_unreachable = spare == &scratch.held_back;
     if (explanation && decision.only_unreachable) {
       explanation->notes.push_back("only endpoints that are unreachable or asleep are left");
-    } else if (explanation) {
-      ExplainHeldBack(scratch.held_back, *explanation);
     }
+    FinishDropped(scratch, false, !decision.only_unreachable, decision);
     return again;
   }
+  FinishDropped(scratch, false, false, decision);
   return error;
 }
 

@@ -73,6 +73,29 @@ def test_the_oldest_request_in_the_way_is_named(make_stack):
     wait_until(lambda: drained(stack.daemon, server.name)["oldest"] is None, "it has ended")
 
 
+def test_why_says_who_was_drained_when_it_was_picked(make_stack):
+    stack = counting(make_stack("full-duplex"))
+    gone, *others = stack.servers
+    servers = [stack.daemon.admin]
+    ask = {**JSON, "x-request-id": "while-it-drained"}
+    assert ctl("cordon", gone.name, servers=servers).returncode == 0
+    assert stack.request("1.1", "POST", CHAT, headers=ask, body=chat()).status == 200
+    assert ctl("undrain", gone.name, servers=servers).returncode == 0
+    why = stack.daemon.why("while-it-drained")
+    assert [(d["endpoint"], d["filter"]) for d in why["dropped"]] == [(gone.name, "drain")]
+    assert why["considered"] == len(others)
+    assert f"dropped   {gone.name} by drain: it was drained then\n" in stack.daemon.ctl(
+        "why", "while-it-drained")
+    # A refusal, too, says what became of each endpoint.
+    for server in stack.servers:
+        assert ctl("cordon", server.name, "--force-capacity", servers=servers).returncode == 0
+    ask["x-request-id"] = "when-all-were"
+    assert stack.request("1.1", "POST", CHAT, headers=ask, body=chat()).status == 503
+    why = stack.daemon.why("when-all-were")
+    assert {d["endpoint"] for d in why["dropped"]} == {s.name for s in stack.servers}
+    assert why["refusal"]["reason"] == "NoEndpoints"
+
+
 def test_drain_under_load_without_a_failed_request(make_stack):
     stack = counting(make_stack())
     load = Load(stack)

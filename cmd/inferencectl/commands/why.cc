@@ -96,6 +96,15 @@ Json WhyJson(const WhyResponse& why) {
                    {"predictedCachedTokens", predicted ? Json(*predicted) : Json(nullptr)}};
   out["columns"] = ColumnsJson(why.columns());
   out["candidates"] = CandidatesJson(why.columns(), why.candidates());
+  out["dropped"] = Json::array();
+  for (const auto& d : why.dropped()) {
+    out["dropped"].push_back({{"filter", d.filter()},
+                              {"endpoint", d.endpoint()},
+                              {"address", named(d.address())},
+                              {"reason", d.reason()}});
+  }
+  out["droppedTotal"] = why.dropped_total();
+  out["outOfSubset"] = why.out_of_subset();
   auto optional = [](bool known, auto value) { return known ? Json(value) : Json(nullptr); };
   Json& o = out["outcome"] = {{"state", OutcomeName(why.outcome())}};
   o["httpStatus"] = optional(why.has_http_status(), why.http_status());
@@ -114,6 +123,18 @@ std::string WhenText(const WhyResponse& why, base::WallTime now) {
   const int64_t at = google::protobuf::util::TimeUtil::TimestampToMilliseconds(why.decided_at());
   return UtcTime(why.decided_at(), true) + ", " + HumanMillis(std::max<int64_t>(0, now_ms - at)) +
          " ago";
+}
+
+void PrintDropped(const Invocation& run, const WhyResponse& why) {
+  for (const auto& d : why.dropped()) {
+    run.Print(fmt::format("dropped   {} by {}: {}\n", d.endpoint(), d.filter(), d.reason()));
+  }
+  const uint32_t more = why.dropped_total() - static_cast<uint32_t>(why.dropped_size());
+  if (more > 0) run.Print(fmt::format("          and {} more\n", more));
+  if (why.out_of_subset() > 0) {
+    run.Print(fmt::format("dropped   {} by subset: not among those that the gateway allowed\n",
+                          why.out_of_subset()));
+  }
 }
 
 void PrintDecision(const Invocation& run, const WhyResponse& why) {
@@ -142,6 +163,7 @@ void PrintDecision(const Invocation& run, const WhyResponse& why) {
                     HumanMicros(why.pick_us()), why.profile(), why.generation(), why.considered(),
                     why.considered() == 1 ? "" : "s", why.scored()));
   }
+  PrintDropped(run, why);
   if (why.only_unreachable()) {
     run.Print("          nothing reachable was left, so an unreachable endpoint was taken\n");
   }

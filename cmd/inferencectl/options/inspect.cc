@@ -71,8 +71,9 @@ constexpr std::array kVerbs{
             .summary = "why a request that was served went where it went",
             .description =
                 "Tells the story of one decision: what was known of each candidate then, how each "
-                "scorer judged it, where the request went, and how it ended. The daemon remembers "
-                "the last few thousand; the request id is the header x-request-id.",
+                "scorer judged it, which endpoints were left out and by what, where the request "
+                "went, and how it ended. The daemon remembers the last few thousand; the request "
+                "id is the header x-request-id.",
             .examples = "inferencectl why 6e0c7b1a-8c1e-4d0f-9d2e-0a1b2c3d4e5f",
             .exits = "1 no such request is remembered\n4 no daemon answers",
             .run = RunWhy},

@@ -80,6 +80,13 @@ constexpr Field kPickFields[] = {kMetadata, Object("item", kPickItemFields, "The
 
 // --- why ---
 
+constexpr Field kLeftOutFields[] = {
+    Text("filter", "Who dropped it: a plugin's name, drain, reachability or weight."),
+    Text("endpoint", "Its name."),
+    Maybe(Text("address", "ip:port; null when the endpoint is gone by now.")),
+    Text("reason", "Why."),
+};
+constexpr Field kLeftOut = {.fields = kLeftOutFields};
 constexpr Field kDecisionPrefixFields[] = {
     Integer("blocks", "Blocks of the prompt."),
     Integer("blockTokens", "Tokens of a block."),
@@ -119,6 +126,9 @@ constexpr Field kDecisionItemFields[] = {
     Object("prefix", kDecisionPrefixFields, "The prompt as the prefix index saw it."),
     kColumns,
     kCandidates,
+    List("dropped", &kLeftOut, "Endpoints without a score; the first few."),
+    Integer("droppedTotal", "How many there were."),
+    Integer("outOfSubset", "Beside them: left out by the gateway's subset."),
     Object("outcome", kOutcomeFields, "How it ended."),
 };
 constexpr Field kDecisionFields[] = {kMetadata,

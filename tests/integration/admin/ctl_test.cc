@@ -248,6 +248,13 @@ TEST_CASE("ctl why tells a story") {
   CHECK(Has(ran.out, "asked     model qwen3, body 1.2 KiB, pool llm/qwen3"));
   CHECK(
       Has(ran.out, "decided   in 23us by profile default, generation 17; 4 candidates, 3 scored"));
+  CHECK(Has(ran.out,
+            "dropped   gpu-2 by drain: it was drained then\n"
+            "dropped   gpu-3 by reachability: it was unreachable then\n"
+            "dropped   endpoint 4000000001 (gone) by reachability: it was ejected then"));
+  CHECK(Has(ran.out, "dropped   gpu-4 by label-selector-filter: the filter left it out\n"));
+  CHECK(Has(ran.out, "          and 3 more\n"));
+  CHECK(Has(ran.out, "dropped   12 by subset: not among those that the gateway allowed\n"));
   CHECK(Has(ran.out, "picked    gpu-1 (10.0.0.1:8000)"));
   CHECK(Has(ran.out, "0.80 → 2.40"));
   CHECK(Has(ran.out, "0 (+1)"));
@@ -261,6 +268,13 @@ TEST_CASE("ctl why tells a story") {
   CHECK(item["outcome"]["cachedTokens"] == 624);
   CHECK(item["outcome"]["state"] == "served");
   CHECK(item["candidates"][1]["waiting"].is_null());
+  CHECK(item["dropped"].size() == 8);
+  CHECK(item["dropped"][0]["endpoint"] == "gpu-2");
+  CHECK(item["dropped"][0]["filter"] == "drain");
+  CHECK(item["dropped"][0]["address"] == "10.0.0.2:8000");
+  CHECK(item["dropped"][2]["address"].is_null());
+  CHECK(item["droppedTotal"] == 11);
+  CHECK(item["outOfSubset"] == 12);
 }
 
 TEST_CASE("ctl why of a refused and of an unknown request") {

@@ -151,8 +151,11 @@ picker::DecisionRecord ServedRecord(FakeView& view, const std::string& request_i
   record.generation = 17;
   record.outcome = picker::StreamOutcome::kServed;
   record.http_status = 200;
-  record.columns_id = picker::ColumnNames::Intern(
-      {"default", {{"queue-scorer", 2}, {"prefix-cache-scorer", 3}}, "max-score-picker"});
+  record.columns_id =
+      picker::ColumnNames::Intern({"default",
+                                   {{"queue-scorer", 2}, {"prefix-cache-scorer", 3}},
+                                   "max-score-picker",
+                                   {"label-selector-filter"}});
   record.considered = 4;
   record.scored = 3;
   record.prefix_total = 51;
@@ -176,6 +179,13 @@ picker::DecisionRecord ServedRecord(FakeView& view, const std::string& request_i
   record.top[1].waiting = std::numeric_limits<float>::quiet_NaN();
   record.top[1].running = std::numeric_limits<float>::quiet_NaN();
   record.top[1].kv_usage = std::numeric_limits<float>::quiet_NaN();
+  using scheduling::DropCause;
+  record.dropped.Add(view.endpoint("gpu-2").id(), DropCause::kDrain);
+  record.dropped.Add(view.endpoint("gpu-3").id(), DropCause::kUnreachable);
+  record.dropped.Add(4'000'000'001, DropCause::kEjected);  // gone since
+  record.dropped.Add(view.endpoint("gpu-4").id(), DropCause::kFilter, 0);
+  for (int i = 0; i < 7; ++i) record.dropped.Add(view.endpoint("gpu-4").id(), DropCause::kAsleep);
+  record.dropped.out_of_subset = 12;
   Put(record.host_port[0], "10.0.0.1:8000");
   Put(record.host_port[1], "10.0.0.9:8000");
   record.served_endpoint_id = view.endpoint("gpu-1").id();

@@ -34,11 +34,11 @@ def free_port(count=1):
     """The first of `count` TCP ports in a row that nothing uses; never the same one twice in a run.
 
     They are of the range that the kernel takes no outgoing connection's port from: such a connection,
-    made before the port is listened on, would be in the way.
+    made before the port is listened on, would be in the way. Nor are they among the quickstart's.
     """
     range_file = pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range")
     lowest, highest = map(int, range_file.read_text().split())
-    choices = [*range(10000, lowest), *range(highest + 1, 65536)]
+    choices = [*range(10100, lowest), *range(highest + 1, 65536)]
     while True:
         first = random.choice(choices)
         ports = range(first, first + count)

@@ -395,10 +395,11 @@ TEST_CASE("sheddable requests are refused while the pool is saturated, no others
 }
 
 TEST_CASE("columns have one id, whoever asks") {
-  const ColumnNames::Columns columns{"p", {{"s", 1.5}}, "max"};
+  const ColumnNames::Columns columns{"p", {{"s", 1.5}}, "max", {"f"}};
   const uint32_t id = ColumnNames::Intern(columns);
   CHECK(ColumnNames::Intern(columns) == id);
-  CHECK(ColumnNames::Intern({"p", {{"s", 1.6}}, "max"}) != id);
+  CHECK(ColumnNames::Intern({"p", {{"s", 1.6}}, "max", {"f"}}) != id);
+  CHECK(ColumnNames::Intern({"p", {{"s", 1.5}}, "max", {"g"}}) != id);
   CHECK(ColumnNames::Get(id).scorers == columns.scorers);
   CHECK(ColumnNames::Get(9999).profile.empty());
   const auto of_default = ColumnNames::Get(ColumnNames::Intern(*MakeScheduler()));
@@ -435,6 +436,26 @@ TEST_CASE("a decision record tells the pick, and holds no pointer") {
   CHECK(refused.http_status == 404);
   CHECK(refused.pool_view().empty());
   CHECK(refused.n_top == 0);
+  CHECK(refused.dropped.total == 0);
+}
+
+TEST_CASE("a decision record tells who was left out, of a refusal too") {
+  Asker asker;
+  const Runtime runtime(7, {MakePool("llm", "a", 2)}, {});
+  const auto& endpoints = runtime.pools().front().pool->endpoints();
+  endpoints[0]->SetAdmission(datastore::Admission::kClosed, "");
+  DecisionRecord record;
+  FillRecord(runtime, asker.Ask(runtime), asker.scratch.decision, "", record);
+  REQUIRE(record.dropped.total == 1);
+  CHECK(record.dropped.named[0].endpoint_id == endpoints[0]->id());
+  CHECK(record.dropped.named[0].cause == scheduling::DropCause::kDrain);
+  endpoints[1]->SetAdmission(datastore::Admission::kClosed, "");
+  FillRecord(runtime, asker.Ask(runtime), asker.scratch.decision, "", record);
+  CHECK(record.refusal == Refusal::kNoEndpoints);
+  CHECK(record.dropped.total == 2);
+  // What the last pick left out is none of the next one's business.
+  FillRecord(runtime, asker.Ask(runtime, "nowhere"), asker.scratch.decision, "", record);
+  CHECK(record.dropped.total == 0);
 }
 
 }  // namespace

@@ -1,7 +1,9 @@
 #include "scheduling/scheduler.h"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <map>
+#include <set>
 
 #include "fleet.h"
 
@@ -376,6 +378,127 @@ TEST_CASE("an endpoint that its weight left out is taken when nothing else is le
   REQUIRE(bench.Run(pool, 1, &why) == ScheduleError::kNone);
   REQUIRE(why.dropped.size() == 1);
   CHECK(why.dropped[0].reason == "weight 0.1 %: not drawn this time");
+}
+
+std::string_view FilterOf(const Dropped::One& one) {
+  switch (one.cause) {
+    case DropCause::kDrain:
+      return "drain";
+    case DropCause::kWeight:
+      return "weight";
+    case DropCause::kFilter:
+      return one.filter == 1 ? "label-selector-filter" : "an unknown filter";
+    default:
+      return "reachability";
+  }
+}
+
+// Any state that an endpoint can be in, and any number of endpoints in it.
+void Disturb(datastore::Endpoint& endpoint, base::Rng& rng) {
+  switch (rng.Below(8)) {
+    case 0:
+      return endpoint.SetAdmission(datastore::Admission::kClosed, "drained");
+    case 1:
+      return endpoint.Eject("it fails");
+    case 2:
+      endpoint.RecordFailure();
+      return endpoint.RecordFailure();
+    case 3:
+      return endpoint.metrics.asleep.Set(1, kNow);
+    case 4:
+      return endpoint.SetWeight(datastore::WeightOf::kOperator, 100, "a tenth");
+    default:
+      return;
+  }
+}
+
+TEST_CASE("property: what a decision says was dropped is what its explanation says") {
+  const auto filter = [](std::string name, std::string label) {
+    return Plugin("label-selector-filter",
+                  Map({{"matchLabels", Map({{std::move(label), Text("yes")}})}}), std::move(name));
+  };
+  Bench bench(Config({{filter("first", "all"), kNoWeight},
+                      {filter("label-selector-filter", "some"), kNoWeight},
+                      {Plugin("queue-scorer"), 1}}));
+  REQUIRE(bench.scheduler != nullptr);
+  base::Rng rng(7);
+  std::map<DropCause, int> seen;
+  int subsets = 0, refused = 0, beyond = 0;
+  for (int turn = 0; turn < 3000; ++turn) {
+    Fleet fleet(0);
+    const size_t n = 1 + rng.Below(16);
+    for (size_t i = 0; i < n; ++i) {
+      datastore::EndpointInfo info;
+      info.name = "e" + std::to_string(i + 1);
+      info.address = "10.0.0." + std::to_string(i + 1);
+      info.labels = {{"all", "yes"}, {"some", rng.Below(4) == 0 ? "no" : "yes"}};
+      fleet.Add(std::move(info));
+      Disturb(fleet[i], rng);
+    }
+    const auto pool = fleet.pool();
+    const std::vector<std::string_view> entries{"10.0.0.1", "10.0.0.2", "10.0.0.3"};
+    bench.subset = {turn % 5 == 0, entries};
+    Explanation why;
+    refused += bench.Run(pool, 2, &why) != ScheduleError::kNone;
+
+    const Dropped& dropped = bench.decision.dropped;
+    std::multimap<std::string, std::string_view> told;
+    uint32_t out_of_subset = 0;
+    for (const auto& one : why.dropped) {
+      if (one.filter == "subset") {
+        ++out_of_subset;
+      } else {
+        told.emplace(one.endpoint, one.filter);
+      }
+    }
+    CHECK(dropped.out_of_subset == out_of_subset);
+    REQUIRE(dropped.total == told.size());
+    subsets += dropped.out_of_subset > 0;
+    beyond += dropped.total > kMaxDropped;
+    std::set<uint32_t> once;
+    for (size_t i = 0; i < dropped.n_named(); ++i) {
+      const Dropped::One& one = dropped.named[i];
+      CHECK(once.insert(one.endpoint_id).second);
+      ++seen[one.cause];
+      std::string name;
+      for (size_t e = 0; e < n; ++e) {
+        if (fleet[e].id() == one.endpoint_id) name = fleet[e].info().name;
+      }
+      const auto [begin, end] = told.equal_range(name);
+      CHECK(std::any_of(begin, end, [&](const auto& t) { return t.second == FilterOf(one); }));
+    }
+  }
+  CHECK(seen.size() == 6);
+  CHECK(subsets > 100);
+  CHECK(refused > 100);
+  CHECK(beyond > 100);
+}
+
+TEST_CASE("whoever is dropped by a filter comes behind those that nobody expects") {
+  Bench bench(Config(
+      {{Plugin("label-selector-filter", Map({{"matchLabels", Map({{"gpu", Text("h100")}})}})),
+        kNoWeight},
+       {Plugin("queue-scorer"), 1}}));
+  Fleet fleet(12);
+  datastore::EndpointInfo fit;
+  fit.name = "fit";
+  fit.address = "10.0.1.1";
+  fit.labels = {{"gpu", "h100"}};
+  fleet.Add(std::move(fit));
+  const auto pool = fleet.pool();
+  fleet[11].SetAdmission(datastore::Admission::kClosed, "");
+  REQUIRE(bench.Run(pool) == ScheduleError::kNone);
+  const Dropped& dropped = bench.decision.dropped;
+  CHECK(dropped.total == 12);
+  CHECK(dropped.n_named() == kMaxDropped);
+  CHECK(dropped.named[0].endpoint_id == fleet[11].id());
+  CHECK(dropped.named[0].cause == DropCause::kDrain);
+  CHECK(dropped.named[1].cause == DropCause::kFilter);
+  // The next pick begins anew.
+  fleet[11].SetAdmission(datastore::Admission::kOpen, "");
+  REQUIRE(bench.Run(pool) == ScheduleError::kNone);
+  CHECK(bench.decision.dropped.named[0].cause == DropCause::kFilter);
+  CHECK(bench.decision.dropped.total == 12);
 }
 
 }  // namespace
