@@ -73,8 +73,8 @@ class Runtime {
   RouteTable rules_;
 };
 
-/// Names of score columns and filters by id, so that a decision record holds a number and no string.
-/// Append-only for the life of the process. Thread-safe.
+/// Names of score columns and filters by id, so that a decision record holds a number and no
+/// string. Append-only for the life of the process. Thread-safe.
 class ColumnNames {
  public:
   struct Columns {

@@ -70,10 +70,10 @@ struct Scratch {
   PickContext context;
   std::vector<Candidate> all, candidates;
   std::vector<Candidate> unfiltered;  // the candidates before a filter
-  std::vector<Candidate> resting;    // not drawn by their weight: taken when `all` gives nothing
-  std::vector<Candidate> held_back;  // unreachable or asleep: taken when nothing else is left
-  bool any_pinned_only = false;      // among `all`
-  Dropped dropped;                   // by anything but filters
+  std::vector<Candidate> resting;     // not drawn by their weight: taken when `all` gives nothing
+  std::vector<Candidate> held_back;   // unreachable or asleep: taken when nothing else is left
+  bool any_pinned_only = false;       // among `all`
+  Dropped dropped;                    // by anything but filters
   std::vector<std::string_view> subset_host_ports, subset_ips;  // sorted
   std::vector<float> scores;                                    // scorer-major
   std::vector<double> totals;

@@ -145,7 +145,7 @@ TEST_CASE("percentages take targets out and bring them back") {
   CHECK_FALSE(file.Has("annotations"));
 }
 
-TEST_CASE("--allow-new forgets what came back, too") {
+TEST_CASE("what comes back by --allow-new is forgotten, too") {
   const File file(kRules);
   CHECK(file.Set({"v2=0"}).code == 0);
   CHECK(file.Set({"v2=7", "v3=3", "--allow-new"}).code == 0);
