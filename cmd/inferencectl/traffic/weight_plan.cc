@@ -69,7 +69,15 @@ Answer ApplyPercentages(std::vector<double>& values, Weights& wanted) {
     return std::abs(value - std::round(value)) > 1e-9;
   });
   const auto numbers = LargestRemainder(values, fine ? 1000 : 100);
-  for (size_t i = 0; i < wanted.size(); ++i) wanted[i].weight = numbers[i];
+  for (size_t i = 0; i < wanted.size(); ++i) {
+    if (values[i] > 0 && numbers[i] == 0) {
+      return Usage(Status(Code::kInvalidArgument,
+                          fmt::format("{:g} % of \"{}\" would become nothing: percentages are "
+                                      "set in steps of 0.1",
+                                      values[i], base::Printable(wanted[i].name, 80))));
+    }
+    wanted[i].weight = numbers[i];
+  }
   return ExitCode::kOk;
 }
 

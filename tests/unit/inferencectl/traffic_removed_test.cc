@@ -145,6 +145,16 @@ TEST_CASE("percentages take targets out and bring them back") {
   CHECK_FALSE(file.Has("annotations"));
 }
 
+TEST_CASE("a small percentage is not rounded to nothing") {
+  const File file(kRules);
+  const Outcome lost = file.Set({"--percent", "v1=99.96", "v2=0.04"});
+  CHECK(lost.code == 2);
+  CHECK(lost.err.find("0.04 % of \"v2\" would become nothing") != std::string::npos);
+  CHECK(file.text() == kRules);
+  CHECK(file.Set({"--percent", "v1=99.9", "v2=0.1"}).code == 0);
+  CHECK(file.Has("v2, weight: 1}"));
+}
+
 TEST_CASE("what comes back by --allow-new is forgotten, too") {
   const File file(kRules);
   CHECK(file.Set({"v2=0"}).code == 0);
@@ -189,7 +199,7 @@ TEST_CASE("where no annotation can be written the weights are set all the same")
   CHECK(file.Has("[{modelRewrite: v1, weight: 1}]"));
 }
 
-TEST_CASE("a kind that has the weight 0 remembers nothing") {
+TEST_CASE("an InferenceModel remembers unless its version has the weight 0") {
   const File file(
       "apiVersion: inference.networking.x-k8s.io/v1alpha1\nkind: InferenceModel\n"
       "metadata: {name: chat}\nspec: {targetModels: [{name: a, weight: 1}, {name: b, weight: "
@@ -197,6 +207,16 @@ TEST_CASE("a kind that has the weight 0 remembers nothing") {
   CHECK(file.Set({"b=0"}, "model/chat").code == 0);
   CHECK(file.Has("{name: b, weight: 0}"));
   CHECK_FALSE(file.Has("annotations"));
+
+  const File next(
+      "apiVersion: inference.networking.x-k8s.io/v1alpha2\nkind: InferenceModel\n"
+      "metadata: {name: chat}\nspec: {targetModels: [{name: a, weight: 1}, {name: b, weight: "
+      "1}]}\n");
+  const std::string before = next.text();
+  CHECK(next.Set({"b=0"}, "model/chat").code == 0);
+  CHECK(next.Has("targetModels: [{name: a, weight: 1}]"));
+  CHECK(next.Set({"b=1"}, "model/chat").code == 0);
+  CHECK(next.text() == before);
 }
 
 }  // namespace
