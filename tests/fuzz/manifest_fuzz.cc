@@ -1,12 +1,14 @@
 // Configuration files. First byte: the kind of file ('m' manifests, 'd' DaemonConfig, 'p'
 // EndpointPickerConfig; anything else: manifests of the whole input). Whatever is accepted can be
 // checked, dumped, rendered, and judged with all rules; every finding has a place inside the file;
-// a dump reads back the same.
+// a dump reads back the same; an annotation that comes and goes leaves no trace.
 #include <cstdint>
 #include <cstdlib>
 #include <string>
 #include <string_view>
 
+#include "manifest/edit/annotation.h"
+#include "manifest/edit/tree.h"
 #include "manifest/lint/lint.h"
 #include "manifest/reader.h"
 #include "manifest/render.h"
@@ -41,6 +43,27 @@ std::string WithoutComments(const std::string& dump) {
     i = end + 1;
   }
   return out;
+}
+
+void CheckAnnotations(std::string_view text, const manifest::Limits& limits) {
+  constexpr std::string_view kKey = "a.dev/b";
+  const auto read = [&](std::string_view from) {
+    api::Diagnostics found;
+    auto documents = manifest::ParseDocuments("f", from, found, limits);
+    return api::HasErrors(found) ? std::vector<manifest::Node>() : documents;
+  };
+  const auto documents = read(text);
+  for (size_t i = 0; i < documents.size(); ++i) {
+    const auto* metadata = manifest::edit::FindMember(documents[i], "metadata");
+    if (metadata == nullptr || !manifest::edit::FindMember(metadata->value, "name")) continue;
+    if (manifest::edit::FindMember(metadata->value, "annotations") != nullptr) continue;
+    const auto with =
+        manifest::edit::SetAnnotation("f", text, documents, i, kKey, "{\"it's\"}", limits);
+    if (!with) continue;
+    const auto without =
+        manifest::edit::SetAnnotation("f", *with, read(*with), i, kKey, std::nullopt, limits);
+    Require(without.ok() && *without == text);
+  }
 }
 
 }  // namespace
@@ -82,6 +105,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     }
   }
   CheckFindings(diagnostics, text);
+  CheckAnnotations(text, limits);
   // The whole judgement, whatever kind of file it is.
   const auto verdict =
       manifest::lint::Run({{"f", std::string(text)}}, {.limits = limits, .threads = 1});

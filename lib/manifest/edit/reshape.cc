@@ -92,6 +92,10 @@ void Reshape::SetScalar(const Node& node, std::string_view value, bool plain) {
       plain ? std::string(value) : InStyleOf(TextOf(node.range), value));
 }
 
+bool Reshape::HasHash(size_t from, size_t to) const {
+  return from < to && std::string_view(text_).substr(from, to - from).find('#') != text_.npos;
+}
+
 // Two more spaces in front of each line that begins in there.
 void Reshape::ShiftLines(size_t from, size_t to) {
   for (size_t line = LineEnd(from) + 1; line < to && line < text_.size();
@@ -204,7 +208,15 @@ void Reshape::Remove(const Node& map, const std::vector<const NodeMember*>& memb
         std::any_of(map.members.begin() + static_cast<ptrdiff_t>(i), map.members.end(),
                     [&](const NodeMember& other) { return !goes(other); });
     if (more_to_come) {
-      Add(At(member.key_range.begin), At(map.members[i + 1].key_range.begin), "");
+      const size_t next = At(map.members[i + 1].key_range.begin);
+      // With the comma in front, as AddBehind writes it, unless that would take a comment along.
+      const bool behind_kept = i > 0 && kept_end == At(map.members[i - 1].value.range.end);
+      if (behind_kept && !HasHash(kept_end, At(member.key_range.begin)) &&
+          !HasHash(At(member.value.range.end), next)) {
+        Add(kept_end, At(member.value.range.end), "");
+      } else {
+        Add(At(member.key_range.begin), next, "");
+      }
       continue;
     }
     const size_t begin = kept_end > 0 ? kept_end : At(member.key_range.begin);

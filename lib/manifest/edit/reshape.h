@@ -57,6 +57,7 @@ class Reshape {
   std::string Key(std::string_view key) const;
   /// "  # why" behind a value, on its line.
   std::string CommentBehind(const Range& range) const;
+  bool HasHash(size_t from, size_t to) const;  // of a comment, maybe
   void ShiftLines(size_t from, size_t to);
   bool Knows(const Range& range);
   void Add(size_t begin, size_t end, std::string text);

@@ -76,6 +76,9 @@ TEST_CASE("an annotation comes and goes in the style of what is there") {
       {R"({"metadata":{"name":"chat"},"spec":{}})",
        R"({"metadata":{"name":"chat", "annotations": {"ours.dev/left": )"
        R"("{\"0\":[\"v2\",\"it's\"]}"}},"spec":{}})"},
+      {R"({"metadata":{"name":"chat","labels":{}}})",
+       R"({"metadata":{"name":"chat", "annotations": {"ours.dev/left": )"
+       R"("{\"0\":[\"v2\",\"it's\"]}"},"labels":{}}})"},
       {"{\n  \"metadata\": {\n    \"name\": \"chat\",\n    \"namespace\": \"llm\"\n  }\n}\n",
        "{\n  \"metadata\": {\n    \"name\": \"chat\",\n    \"namespace\": \"llm\",\n"
        R"(    "annotations": {"ours.dev/left": "{\"0\":[\"v2\",\"it's\"]}"})"
