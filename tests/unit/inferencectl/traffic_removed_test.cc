@@ -102,7 +102,7 @@ TEST_CASE("a target that weight 0 took out comes back with a weight alone") {
   CHECK(file.text() == kRules);
 }
 
-TEST_CASE("--expect names targets") {
+TEST_CASE("what --expect names must be a target") {
   const File file(kRules);
   const Outcome unknown = file.Set({"v1=80", "--expect", "v3=0"});
   CHECK(unknown.code == 1);
@@ -114,7 +114,7 @@ TEST_CASE("--expect names targets") {
   CHECK(file.Has("v3, weight: 5}"));
 }
 
-TEST_CASE("--emit-patch changes no file") {
+TEST_CASE("with --emit-patch no file changes") {
   const File file(kRules);
   const Outcome both = file.Set({"v1=80", "--emit-patch"});
   CHECK(both.code == 2);
