@@ -189,7 +189,12 @@ class Completer {
         return Servers();
       case Words::kPools:
       case Words::kEndpoints:
+      case Words::kModels:
+      case Words::kRules:
+      case Words::kRuleTargets:
         return Names(words);
+      case Words::kRuleAndWeights:
+        return RuleAndWeights();
       case Words::kResourceAndNames:
         return ResourceAndNames();
       case Words::kKinds:
@@ -215,12 +220,30 @@ class Completer {
 
   void ResourceAndNames() {
     if (typed_.operands.empty()) {
-      Offer("pools", "groups of model servers");
-      Offer("endpoints", "model servers");
+      const std::string_view usage = typed_.verb->operands;
+      for (std::string_view what : base::SplitTrimmed(usage.substr(0, usage.find(' ')), '|')) {
+        Offer(what);
+      }
       return;
     }
-    const bool pools = typed_.operands.front().starts_with("pool");
-    Names(pools ? Words::kPools : Words::kEndpoints);
+    const std::string_view what = typed_.operands.front();
+    if (what.starts_with("pool")) return Names(Words::kPools);
+    if (what.starts_with("e")) return Names(Words::kEndpoints);
+    // "rewrite/llm/chat:1" is described with the object's other rules.
+    const std::string prefix = std::string(what) + "/";
+    for (const std::string& rule : names_(Words::kRules, typed_.server)) {
+      if (!rule.starts_with(prefix)) continue;
+      Offer(std::string_view(rule).substr(prefix.size(), rule.find(':') - prefix.size()));
+    }
+  }
+
+  void RuleAndWeights() {
+    if (typed_.operands.empty()) return Names(Words::kRules);
+    const std::string prefix = typed_.operands.front() + " ";
+    for (const std::string& target : names_(Words::kRuleTargets, typed_.server)) {
+      if (target.starts_with(prefix)) Offer(target.substr(prefix.size()) + "=");
+    }
+    if (!out_.candidates.empty()) out_.bits |= kNoSpaceBit;
   }
 
   void Kinds() {

@@ -31,7 +31,8 @@ struct Completion {
   int bits = kNoFilesBit;
 };
 
-/// Names that only a daemon has: pools and endpoints of the one at `server` (empty: the usual one).
+/// Names that only a daemon has: pools, endpoints, models, rules and their targets of the one at
+/// `server` (empty: the usual one).
 using NameSource = std::function<std::vector<std::string>(Words words, const std::string& server)>;
 
 Completion Complete(std::span<const std::string> words, const NameSource& names,

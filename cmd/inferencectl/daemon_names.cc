@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "base/text.h"
+#include "inferencectl/traffic/split.h"
 #include "inferencectl/whole_file.h"
 
 namespace inference::ctl {
@@ -33,6 +34,19 @@ std::string ServerOf(const std::string& typed, const World& world) {
   return setting == nullptr ? UsualServer(world.environment) : setting->values.back();
 }
 
+// Of one rule. A route's rule has pools as its targets, and no models.
+void AddNamesOf(Words words, const admin::v1::Split& split, Names& names) {
+  std::string rule = traffic::NameOf(split);
+  if (rule.ends_with(":0")) rule.resize(rule.size() - 2);
+  if (words == Words::kRules) return names.push_back(std::move(rule));
+  for (const auto& target : split.targets()) {
+    if (words == Words::kRuleTargets) names.push_back(rule + " " + target.name());
+    if (words == Words::kModels && split.kind() != "HTTPRoute") names.push_back(target.name());
+  }
+  if (words != Words::kModels) return;
+  names.insert(names.end(), split.models().begin(), split.models().end());
+}
+
 Result<Names> Ask(Words words, const std::string& server) {
   auto client = admin::AdminClient::Connect(server, kBudget);
   if (!client) return client.status();
@@ -41,10 +55,14 @@ Result<Names> Ask(Words words, const std::string& server) {
     const auto list = (*client)->ListPools({});
     if (!list) return list.status();
     for (const auto& pool : list->pools()) names.push_back(pool.key());
-  } else {
+  } else if (words == Words::kEndpoints) {
     const auto list = (*client)->ListEndpoints({});
     if (!list) return list.status();
     for (const auto& endpoint : list->endpoints()) names.push_back(endpoint.name());
+  } else {
+    const auto list = (*client)->ListSplits();
+    if (!list) return list.status();
+    for (const auto& split : list->splits()) AddNamesOf(words, split, names);
   }
   return names;
 }
@@ -61,6 +79,21 @@ std::optional<Names> AskInTime(Words words, const std::string& server) {
   return std::move(*names);
 }
 
+std::string_view CacheName(Words words) {
+  switch (words) {
+    case Words::kPools:
+      return "pools";
+    case Words::kEndpoints:
+      return "endpoints";
+    case Words::kModels:
+      return "models";
+    case Words::kRuleTargets:
+      return "rule-targets";
+    default:
+      return "rules";
+  }
+}
+
 /// Empty when there is no place for it.
 std::string CacheFile(Words words, const std::string& server, const Environment& environment) {
   const char* cache = environment("XDG_CACHE_HOME");
@@ -73,8 +106,7 @@ std::string CacheFile(Words words, const std::string& server, const Environment&
   } else {
     return "";
   }
-  return fmt::format("{}/inferencectl/{}-{:016x}.json", folder,
-                     words == Words::kPools ? "pools" : "endpoints",
+  return fmt::format("{}/inferencectl/{}-{:016x}.json", folder, CacheName(words),
                      XXH64(server.data(), server.size(), 0));
 }
 

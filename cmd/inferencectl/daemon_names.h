@@ -8,9 +8,9 @@
 
 namespace inference::ctl {
 
-/// Names of a daemon's pools or endpoints, for completion: what it answers within 150 ms, else what
-/// it answered during the last minute, else nothing. Answers are kept in
-/// $XDG_CACHE_HOME/inferencectl, a file per server. `server`: as typed; empty: what the
+/// Names of a daemon's pools, endpoints, models, rules or targets of rules, for completion: what it
+/// answers within 150 ms, else what it answered during the last minute, else nothing. Answers are
+/// kept in $XDG_CACHE_HOME/inferencectl, a file per server. `server`: as typed; empty: what the
 /// environment, the configuration files or the usual place say. Never prints.
 std::vector<std::string> DaemonNames(Words words, const std::string& server, const World& world);
 

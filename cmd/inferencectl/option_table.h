@@ -20,7 +20,11 @@ enum class Words {
   kServers,           // admin addresses of daemons on this host
   kPools,             // "namespace/name" of the daemon's pools
   kEndpoints,         // names of the daemon's endpoints
-  kResourceAndNames,  // pools or endpoints, then their names
+  kModels,            // model names that the daemon's rules match or give
+  kRules,             // the daemon's rules that choose by weight, as rewrite/llm/chat
+  kRuleTargets,       // the same with a space and one of its targets behind it
+  kRuleAndWeights,    // a rule, then its targets, each with = behind it
+  kResourceAndNames,  // what the verb's operands begin with, then their names
   kKinds,             // kinds of manifests
   kExplained,         // kinds, their fields, codes
   kTopics,            // verbs and help topics

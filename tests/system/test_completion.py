@@ -12,6 +12,7 @@ import pytest
 from harness.daemon import Daemon, program
 from harness.process import wait_until
 from harness.terminal import Terminal
+from test_rewrites import rewrite, set_rules
 
 TAB = b"\t"
 SHELLS = ["bash", "bash-completion", "zsh", "fish"]
@@ -22,6 +23,7 @@ def daemon(tmp_path_factory):
     made = Daemon(tmp_path_factory.mktemp("completion"),
                   {"gpu-1": "127.0.0.1:1", "gpu-2": "127.0.0.1:2",
                    "spare": "127.0.0.1:3"})
+    set_rules(made, rewrite(("base-v1", 90), ("tuned-v2", 10), model="assistant"))
     yield made
     made.stop()
 
@@ -129,6 +131,11 @@ def words_after(shell, typed, expected):
     ("inferencectl get endpoints sp", ["get", "endpoints", "spare"]),
     ("inferencectl get endpoints spare --output=wi",
      ["get", "endpoints", "spare", "--output=wide"]),
+    ("inferencectl describe rewrite l", ["describe", "rewrite", "llm/chat"]),
+    ("inferencectl traffic verify re", ["traffic", "verify", "rewrite/llm/chat"]),
+    ("inferencectl traffic set rewrite/llm/chat tun",
+     ["traffic", "set", "rewrite/llm/chat", "tuned-v2="]),
+    ("inferencectl pick --model as", ["pick", "--model", "assistant"]),
     ("inferencectl explain InferencePool.spec.targetPorts.n",
      ["explain", "InferencePool.spec.targetPorts.number"]),
     ("inferencectl validate -f man", ["validate", "-f", "manifest.yaml"]),

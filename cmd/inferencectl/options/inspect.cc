@@ -169,6 +169,7 @@ constexpr std::array kOptions{
               .name = "model",
               .letter = 'm',
               .argument = "MODEL",
+              .words = Words::kModels,
               .doc = "the model that the request asks for; needed unless --body-file has it"},
     OptionRow{.verbs = "pick",
               .name = "prompt",

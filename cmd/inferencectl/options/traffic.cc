@@ -11,6 +11,7 @@ constexpr std::array kVerbs{
         .name = "traffic get",
         .operands = "[TARGET...]",
         .max_operands = -1,
+        .words = Words::kRules,
         .summary = "rules that choose by weight, and what they did",
         .description =
             "A TARGET is rewrite/NAME, model/NAME or route/NAME, with :RULE behind it for "
@@ -26,6 +27,7 @@ constexpr std::array kVerbs{
         .operands = "TARGET NAME=WEIGHT...",
         .min_operands = 2,
         .max_operands = -1,
+        .words = Words::kRuleAndWeights,
         .summary = "give the targets of a rule other weights",
         .description =
             "Weights that are not named stay. A target of weight 0 gets nothing; where its kind "
@@ -50,6 +52,7 @@ constexpr std::array kVerbs{
             .operands = "TARGET",
             .min_operands = 1,
             .max_operands = 1,
+            .words = Words::kRules,
             .summary = "do requests go where the weights say?",
             .description =
                 "Compares each target's share of the requests with its weight. They fit when they "

@@ -5,6 +5,7 @@
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <sstream>
 
 #include "inferencectl/completion_scripts.h"
@@ -28,8 +29,14 @@ Offered Offer(const std::vector<std::string>& words) {
   out.asked = "nobody";
   const NameSource names = [&](Words kind, const std::string& server) {
     out.asked = server;
-    return kind == Words::kPools ? std::vector<std::string>{"llm/qwen3", "llm/llama", "web/chat"}
-                                 : std::vector<std::string>{"gpu-1", "gpu-2"};
+    const std::map<Words, std::vector<std::string>> all{
+        {Words::kPools, {"llm/qwen3", "llm/llama", "web/chat"}},
+        {Words::kEndpoints, {"gpu-1", "gpu-2"}},
+        {Words::kModels, {"chat", "v1", "chat"}},
+        {Words::kRules, {"rewrite/llm/chat", "rewrite/llm/chat:1", "route/web/blue-green"}},
+        {Words::kRuleTargets,
+         {"rewrite/llm/chat v1", "rewrite/llm/chat v2", "rewrite/llm/chat:1 other"}}};
+    return all.at(kind);
   };
   const Completion completion =
       Complete(words, names, [](const char*) -> const char* { return nullptr; });
@@ -108,8 +115,28 @@ TEST_CASE("completion: names come from the daemon that the words say") {
   CHECK(Offer({"get", "--server=unix:///b", "pools", ""}).asked == "unix:///b");
   CHECK(Offer({"get", "pools", ""}).values == List{"llm/qwen3", "llm/llama", "web/chat"});
   // Words of the table need no daemon.
-  CHECK(Offer({"get", ""}).values == List{"pools", "endpoints"});
+  CHECK(Offer({"get", ""}).values == List{"pools", "endpoints", "manifests"});
+  CHECK(Offer({"describe", ""}).values == List{"pool", "endpoint", "rewrite", "model", "route"});
+  CHECK(Offer({"describe", ""}).asked == "nobody");
   CHECK(Offer({"get", "--"}).asked == "nobody");
+}
+
+TEST_CASE("completion: rules, their targets, and models") {
+  const List rules{"rewrite/llm/chat", "rewrite/llm/chat:1", "route/web/blue-green"};
+  CHECK(Offer({"traffic", "get", ""}).values == rules);
+  CHECK(Offer({"traffic", "verify", "ro"}).values == List{"route/web/blue-green"});
+  CHECK(Offer({"traffic", "verify", "route/web/blue-green", ""}).values.empty());
+  CHECK(Offer({"traffic", "set", "rewrite/llm/chat:"}).values == List{"rewrite/llm/chat:1"});
+  const Offered targets = Offer({"traffic", "set", "rewrite/llm/chat", "v"});
+  CHECK(targets.values == List{"v1=", "v2="});
+  CHECK(targets.bits == (kNoFilesBit | kNoSpaceBit));
+  CHECK(Offer({"traffic", "set", "rewrite/llm/chat:1", "v1=3", ""}).values == List{"other="});
+  CHECK(Offer({"traffic", "set", "rewrite/llm/chat", "v1=9"}).values.empty());
+  CHECK(Offer({"describe", "rewrite", ""}).values == List{"llm/chat"});
+  CHECK(Offer({"describe", "route", "w"}).values == List{"web/blue-green"});
+  CHECK(Offer({"describe", "model", ""}).values.empty());
+  CHECK(Offer({"pick", "--model", "ch"}).values == List{"chat"});
+  CHECK(Offer({"pick", "-m", ""}).values == List{"chat", "v1"});
 }
 
 TEST_CASE("completion: kinds, their fields and codes") {
