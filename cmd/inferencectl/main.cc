@@ -5,6 +5,7 @@
 #include <iostream>
 #include <string_view>
 
+#include "base/standard_streams.h"
 #include "inferencectl/app.h"
 #include "inferencectl/completion.h"
 
@@ -21,6 +22,7 @@ std::string UserConfig() {
 }  // namespace
 
 int main(int argc, char** argv) {
+  inference::base::KeepStandardStreams();
   signal(SIGPIPE, SIG_DFL);  // `inferencectl get endpoints -w | head` ends without a word
   std::ios::sync_with_stdio(false);
   inference::ctl::World world{std::cout,

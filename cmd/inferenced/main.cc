@@ -2,6 +2,7 @@
 
 #include <iostream>
 
+#include "base/standard_streams.h"
 #include "inferenced/application.h"
 #include "inferenced/options.h"
 
@@ -19,6 +20,7 @@ void RaiseOpenFiles() {
 
 int main(int argc, char** argv) {
   constexpr int kCannotWrite = 3;
+  inference::base::KeepStandardStreams();
   RaiseOpenFiles();
   int exit_code = 0;
   const auto options = inferenced::ParseOptions(argc, argv, exit_code);

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "base/standard_streams.h"
 #include "inferencesim/options.h"
 
 namespace {
@@ -32,6 +33,7 @@ bool WriteWhole(const std::string& path, const std::string& text) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  base::KeepStandardStreams();
   sim::ProgramOptions options;
   if (const auto code = sim::ParseOptions(argc, argv, &options)) return *code;
   RaiseFileLimit();

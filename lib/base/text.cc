@@ -64,6 +64,21 @@ std::string_view OnlyOneThatBegins(std::string_view text,
   return found;
 }
 
+bool IsContinuation(char byte) {
+  return (static_cast<unsigned char>(byte) & 0xc0) == 0x80;
+}
+
+// One character of UTF-8. Terminals obey the controls of U+0080 to U+009F as they do escape
+// sequences; U+2028 and U+2029 end lines; the others turn the direction of what follows.
+bool ChangesOtherText(std::string_view character) {
+  const auto within = [&](std::string_view first, std::string_view last) {
+    return character >= first && character <= last;
+  };
+  if (character.size() == 2) return within("\xc2\x80", "\xc2\x9f") || character == "\u061c";
+  return character.size() == 3 &&
+         (within("\u200e", "\u200f") || within("\u2028", "\u202e") || within("\u2066", "\u2069"));
+}
+
 }  // namespace
 
 std::string ToLower(std::string_view text) {
@@ -118,18 +133,29 @@ std::string_view ClosestMatch(std::string_view text, std::span<const std::string
 
 std::string Printable(std::string_view text, size_t max_bytes) {
   const bool cut = text.size() > max_bytes;
-  if (cut) text = text.substr(0, max_bytes);
   const bool utf8 = IsValidUtf8(text);
+  if (cut) {
+    while (utf8 && max_bytes > 0 && IsContinuation(text[max_bytes])) --max_bytes;
+    text = text.substr(0, max_bytes);
+  }
   std::string out;
   out.reserve(text.size() + 8);
-  for (unsigned char c : text) {
-    if (c < 0x20 || c == 0x7f || c == '\\' || (c >= 0x80 && !utf8)) {
-      std::array<char, 5> escaped;
-      std::snprintf(escaped.data(), escaped.size(), "\\x%02x", c);
-      out += escaped.data();
+  for (size_t i = 0; i < text.size();) {
+    const auto c = static_cast<unsigned char>(text[i]);
+    size_t size = 1;
+    while (utf8 && i + size < text.size() && IsContinuation(text[i + size])) ++size;
+    const std::string_view character = text.substr(i, size);
+    const bool bad = c < 0x20 || c == 0x7f || c == '\\' || (c >= 0x80 && !utf8);
+    if (bad || ChangesOtherText(character)) {
+      for (const unsigned char byte : character) {
+        std::array<char, 5> escaped;
+        std::snprintf(escaped.data(), escaped.size(), "\\x%02x", byte);
+        out += escaped.data();
+      }
     } else {
-      out += static_cast<char>(c);
+      out += character;
     }
+    i += size;
   }
   if (cut) out += "...";
   return out;

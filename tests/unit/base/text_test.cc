@@ -42,6 +42,16 @@ TEST_CASE("Printable keeps text, escapes what would break a log line") {
   CHECK(Printable("\xff\xfe") == "\\xff\\xfe");
   CHECK(Printable("back\\slash") == "back\\x5cslash");
   CHECK(Printable(std::string(10, 'x'), 4) == "xxxx...");
+  CHECK(Printable("Grüße", 3) == "Gr...");  // not half a character
+}
+
+TEST_CASE("Printable escapes what terminals obey beside ASCII's control characters") {
+  CHECK(Printable("a\u009b31mb") == "a\\xc2\\x9b31mb");  // as ESC [ 31 m
+  CHECK(Printable("\u0085\u00a0") == "\\xc2\\x85\u00a0");
+  CHECK(Printable("a\u202eb") == "a\\xe2\\x80\\xaeb");  // the rest from right to left
+  CHECK(Printable("\u2066\u200f\u2028\u061c") ==
+        "\\xe2\\x81\\xa6\\xe2\\x80\\x8f\\xe2\\x80\\xa8\\xd8\\x9c");
+  CHECK(Printable("模型 → ×2 👍 עברית") == "模型 → ×2 👍 עברית");
 }
 
 TEST_CASE("case folding is ASCII only") {
