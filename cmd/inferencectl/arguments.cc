@@ -151,8 +151,8 @@ Status CheckOperands(const VerbRow& verb, const std::vector<std::string>& operan
   for (const std::string& operand : operands) {
     if (!base::IsValidUtf8(operand)) return Usage("an argument is not valid UTF-8");
     if (operand.empty()) {
-      return Usage("an argument of " + std::string(verb.name) + " is empty; it needs " +
-                   std::string(verb.operands));
+      return Usage("an argument of " + std::string(verb.name) + " is empty; it " +
+                   (verb.operands.empty() ? "takes none" : "needs " + std::string(verb.operands)));
     }
   }
   const int n = static_cast<int>(operands.size());

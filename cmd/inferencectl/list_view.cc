@@ -17,6 +17,9 @@ struct CustomColumn {
 
 Result<std::vector<CustomColumn>> CustomColumns(std::string_view spec) {
   std::vector<CustomColumn> out;
+  if (base::SplitTrimmed(spec, ',').empty()) {
+    return Status(Code::kInvalidArgument, "custom-columns: columns are missing, as NAME:.name");
+  }
   for (std::string_view each : base::SplitTrimmed(spec, ',')) {
     const size_t colon = each.find(':');
     if (colon == 0 || colon == std::string_view::npos || colon + 1 == each.size()) {

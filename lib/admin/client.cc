@@ -2,6 +2,8 @@
 
 #include <grpcpp/create_channel_posix.h>
 
+#include <type_traits>
+
 #include "net/listener.h"
 
 namespace inference::admin {
@@ -126,6 +128,10 @@ Status AdminClient::Watch(std::unique_ptr<grpc::ClientReader<Response>> (v1::Adm
                           const Request& request,
                           const std::function<bool(const Response&)>& each) {
   grpc::ClientContext context;
+  if constexpr (std::is_same_v<Request, v1::WatchEventsRequest>) {
+    // What there is, and no more: a question as any other.
+    if (!request.follow()) context.set_deadline(std::chrono::system_clock::now() + timeout_);
+  }
   {
     std::lock_guard lock(mutex_);
     if (cancelled_) return Status(Code::kCancelled, "cancelled");

@@ -10,6 +10,7 @@
 #include "admin/dry_run.h"
 #include "admin/endpoints.h"
 #include "admin/splits.h"
+#include "base/text.h"
 #include "control/endpoint_commands.h"
 
 namespace inference::admin {
@@ -24,7 +25,7 @@ grpc::Status ToGrpc(const Status& status) {
 }
 
 grpc::Status UnknownPool(const picker::Runtime& runtime, const std::string& name) {
-  std::string message = "no pool \"" + SafeText(name) + "\"";
+  std::string message = "no pool \"" + base::Printable(name) + "\"";
   if (runtime.pools().empty()) {
     message += "; no pool is configured";
   } else {
@@ -163,7 +164,7 @@ grpc::Status AdminService::Why(grpc::ServerContext*, const v1::WhyRequest* reque
     }
   }
   return {grpc::StatusCode::NOT_FOUND,
-          "no decision is remembered for request \"" + SafeText(request->request_id()) +
+          "no decision is remembered for request \"" + base::Printable(request->request_id()) +
               "\"; each reactor keeps its last " +
               std::to_string(view_.daemon_config()->decision_ring.value)};
 }

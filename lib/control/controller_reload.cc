@@ -1,3 +1,4 @@
+#include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 #include <map>
@@ -35,8 +36,8 @@ std::vector<store::ChangedObject> Difference(const Texts& before, const Texts& a
 }
 
 std::string ToText(const ReloadResult::Size& size) {
-  return "generation " + std::to_string(size.generation) + ", " + std::to_string(size.pools) +
-         " pools, " + std::to_string(size.endpoints) + " endpoints";
+  return fmt::format("generation {}: {} pool{}, {} endpoint{}", size.generation, size.pools,
+                     size.pools == 1 ? "" : "s", size.endpoints, size.endpoints == 1 ? "" : "s");
 }
 
 }  // namespace

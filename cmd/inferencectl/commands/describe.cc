@@ -132,6 +132,15 @@ Status PrintEvents(const Invocation& run, admin::AdminClient& client, const Endp
   return Status::Ok();
 }
 
+// What set it names it, when nothing else has a part in it.
+std::string WeightWithNote(const Endpoint& e) {
+  const std::string weight = fmt::format("{:g} %", e.weight_permille() / 10.0);
+  const std::string note = SafeForTerminal(e.weight_note());
+  constexpr std::string_view kSet = "weight ";
+  if (note.starts_with(std::string(kSet) + weight)) return note.substr(kSet.size());
+  return weight + (note.empty() ? "" : ": " + note);
+}
+
 void PrintEndpoint(const Invocation& run, const Endpoint& e) {
   run.Print(fmt::format("endpoint    {} at {}, pool {}\n", SafeForTerminal(e.name()), e.address(),
                         SafeForTerminal(e.pool())));
@@ -145,8 +154,7 @@ void PrintEndpoint(const Invocation& run, const Endpoint& e) {
     run.Print("            " + Paint(Style::kBad, SafeForTerminal(e.ejection_note()), run.color) +
               "\n");
   }
-  run.Print(fmt::format("weight      {:g} %{}{}\n", e.weight_permille() / 10.0,
-                        e.weight_note().empty() ? "" : ": ", SafeForTerminal(e.weight_note())));
+  run.Print("weight      " + WeightWithNote(e) + "\n");
   run.Print("labels      " + LabelsText(e.labels()) + "\n");
   run.Print(fmt::format("server      {} running, {} waiting, {} % of the KV cache\n",
                         MetricText(e.running()), MetricText(e.waiting()),

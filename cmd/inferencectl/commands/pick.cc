@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <arpa/inet.h>
+
 #include <charconv>
 #include <fstream>
 #include <istream>
@@ -61,13 +63,34 @@ Status CheckPromptOptions(const Arguments& args) {
   return Status::Ok();
 }
 
+/// With a port or without; IPv6 with a port in brackets.
+bool IsIpAddress(std::string_view text) {
+  std::string host(text);
+  const size_t colon = host.rfind(':');
+  if (host.starts_with('[')) {
+    const size_t end = host.find(']');
+    if (end == std::string::npos) return false;
+    host = host.substr(1, end - 1);
+  } else if (colon != std::string::npos && host.find(':') == colon) {
+    host.resize(colon);
+  }
+  in6_addr address{};
+  return inet_pton(AF_INET, host.c_str(), &address) == 1 ||
+         inet_pton(AF_INET6, host.c_str(), &address) == 1;
+}
+
 Status AddOptions(const Invocation& run, PickRequest& out) {
   const Arguments& args = run.args;
   out.set_pool(InNamespace(run, args.Text("pool")));
   out.set_route(args.Text("route"));
   out.set_model(args.Text("model"));
   out.set_prompt(args.Text("prompt"));
-  for (const std::string& entry : args.List("subset")) out.add_subset(entry);
+  for (const std::string& entry : args.List("subset")) {
+    if (!IsIpAddress(entry)) {
+      return Usage("--subset \"" + SafeForTerminal(entry) + "\" is not IP or IP:PORT");
+    }
+    out.add_subset(entry);
+  }
   for (const std::string& header : args.List("header")) {
     const size_t equals = header.find('=');
     if (equals == 0 || equals == std::string::npos) {
@@ -83,7 +106,7 @@ Status AddOptions(const Invocation& run, PickRequest& out) {
     const char* end = text.data() + text.size();
     const auto [stop, fault] = std::from_chars(text.data(), end, tokens);
     if (fault != std::errc() || stop != end || tokens < 1) {
-      return Usage("--tokens \"" + SafeForTerminal(text) + "\" is not a positive number");
+      return Usage("--tokens \"" + SafeForTerminal(text) + "\" is not a whole number above 0");
     }
     out.set_prompt_tokens(tokens);
   }
@@ -122,7 +145,8 @@ Json PickJson(const PickResponse& pick) {
 void PrintPick(const Invocation& run, const PickResponse& pick) {
   std::string first = pick.pool().empty() ? "(none)" : pick.pool();
   if (!pick.model().empty()) first += ", model " + SafeForTerminal(pick.model());
-  if (pick.target_model() != pick.model()) first += " → " + SafeForTerminal(pick.target_model());
+  const bool renamed = !pick.target_model().empty() && pick.target_model() != pick.model();
+  if (renamed) first += " → " + SafeForTerminal(pick.target_model());
   run.Print("pool      " + first + fmt::format(", generation {}\n", pick.generation()));
   if (!pick.profile().empty()) {
     run.Print(fmt::format("profile   {}: {} candidate{}, {} after filters\n", pick.profile(),

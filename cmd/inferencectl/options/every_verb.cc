@@ -14,8 +14,8 @@ constexpr std::array kOptions{
               .words = Words::kServers,
               .doc = "the daemon's admin address, unix:///path; by default "
                      "unix:///run/inferenced/admin.sock, or inferenced/admin.sock in "
-                     "$XDG_RUNTIME_DIR when that one doesn't exist. Drains can be of several "
-                     "daemons; for other verbs the last one counts"},
+                     "$XDG_RUNTIME_DIR when that one doesn't exist. Drains, weights and traffic "
+                     "can be of several daemons; for other verbs the last one counts"},
     OptionRow{.name = "timeout",
               .argument = "DURATION",
               .fallback = "10s",

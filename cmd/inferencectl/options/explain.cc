@@ -62,7 +62,7 @@ constexpr std::array kOptions{
 }  // namespace
 
 VerbGroup ExplainGroup() {
-  return {.title = "Manifests", .verbs = kVerbs, .options = kOptions};
+  return {.title = "Look things up", .verbs = kVerbs, .options = kOptions};
 }
 
 }  // namespace inference::ctl

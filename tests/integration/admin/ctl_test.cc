@@ -6,6 +6,7 @@
 
 #include "integration/admin/fake_daemon.h"
 #include "integration/admin/run_program.h"
+#include "net/listener.h"
 
 namespace inference::tests {
 namespace {
@@ -237,6 +238,18 @@ TEST_CASE("ctl pick as JSON, from files, and refused") {
   CHECK(refused.exit_code == 1);
   CHECK(Document(refused, "Pick")["item"]["refusal"]["httpStatus"] == 503);
   CHECK(Ctl(daemon, {"pick", "-p", "empty", "-m", "qwen3"}).exit_code == 1);
+  const Ran no_pool = Ctl(daemon, {"pick", "-p", "nope", "-m", "qwen3"});
+  CHECK(Has(no_pool.out, "(none), model qwen3, generation"));
+
+  const auto subset = [&](const char* entry) {
+    return Ctl(daemon, {"pick", "-p", "qwen3", "-m", "x", "--subset", entry}).exit_code;
+  };
+  CHECK(subset("10.9.9.9") == 1);
+  CHECK(subset("10.9.9.9:8000") == 1);
+  CHECK(subset("::1") == 1);
+  CHECK(subset("[::1]:8000") == 1);
+  CHECK(subset("gpu-1") == 2);
+  CHECK(subset("[::1") == 2);
 }
 
 TEST_CASE("ctl why tells a story") {
@@ -288,6 +301,10 @@ TEST_CASE("ctl why of a refused and of an unknown request") {
   const json error = Document(unknown, "Error");
   CHECK(error["code"] == "no");
   CHECK(error["retryable"] == false);
+  const Ran hostile = Ctl(daemon, {"why", std::string(100'000, 'x') + "\x1b[31m"});
+  CHECK(hostile.exit_code == 1);
+  CHECK(hostile.err.size() < 500);
+  CHECK_FALSE(Has(Ctl(daemon, {"why", "\x1b[31m"}).err, "\x1b"));
 }
 
 TEST_CASE("ctl without a daemon says so, with 4, in every format") {
@@ -297,6 +314,22 @@ TEST_CASE("ctl without a daemon says so, with 4, in every format") {
     CHECK(ran.exit_code == 4);
     CHECK(Has(ran.err, "is inferenced running?"));
     if (std::string(format) == "json") CHECK(Document(ran, "Error")["retryable"] == true);
+  }
+}
+
+TEST_CASE(
+    "bug: ctl events waited for ever for a daemon that takes the connection and says nothing") {
+  TempFolder folder;
+  const std::string address = "unix://" + folder.path() + "/admin.sock";
+  const auto listener = net::Listener::Open(address, net::InUse::kRefuse);
+  REQUIRE(listener.ok());
+  for (const std::vector<std::string>& words :
+       {std::vector<std::string>{"events"}, {"events", "-o", "json"}, {"status"}, {"history"}}) {
+    std::vector<std::string> args = words;
+    args.insert(args.end(), {"--server", address, "--timeout", "200ms"});
+    const Ran ran = RunProgram(INFERENCECTL, args);
+    CHECK(ran.exit_code == 5);
+    CHECK(Has(ran.err, "no answer from unix://"));
   }
 }
 
@@ -342,6 +375,15 @@ TEST_CASE("output that can't be written isn't success") {
   const Ran ran =
       RunProgram("/bin/sh", {"-c", std::string("exec ") + INFERENCECTL + " status > /dev/full"},
                  {{"INFERENCECTL_SERVER", daemon.address()}});
+  CHECK(ran.exit_code == 4);
+  CHECK(Has(ran.err, "cannot write"));
+}
+
+TEST_CASE("bug: ctl with a closed output wrote to its connection, as a success") {
+  FakeDaemon daemon;
+  const Ran ran = RunProgram(
+      "/bin/sh", {"-c", std::string("exec ") + INFERENCECTL + " get endpoints -o json >&-"},
+      {{"INFERENCECTL_SERVER", daemon.address()}});
   CHECK(ran.exit_code == 4);
   CHECK(Has(ran.err, "cannot write"));
 }

@@ -375,6 +375,8 @@ TEST_CASE("get: columns and paths are checked before a daemon is asked") {
       {{"get", "pools", "-o", "jsonpath={..name}"}, "is not supported at character 3"},
       {{"get", "pools", "-o", "jsonpath="}, "a template is missing"},
       {{"get", "pools", "-o", "custom-columns=NAME"}, "\"NAME\" is not HEADER:PATH"},
+      {{"get", "pools", "-o", "custom-columns="}, "columns are missing"},
+      {{"status", ""}, "an argument of status is empty; it takes none"},
       {{"get", "pools", "-o", "custom-columns=NAME:name"}, "a path begins with"},
       {{"get", "endpoints", "-w", "-o", "jsonpath={.kind}"}, "is one document"},
       {{"status", "-o", "jsonpath={.kind}"}, "is not one of table, json, yaml"},
