@@ -1,6 +1,5 @@
 """Every configuration that README.md and inferenced.yaml(5) show: it works as it is written."""
 
-import json
 import re
 import shutil
 import subprocess
@@ -91,7 +90,7 @@ class Readme:
                                      f'http: {{address: "127.0.0.1:{self.http}"}}\n')
         write(folder, files)
         text = README.read_text()
-        command = re.search(r"`inferencesim (--instances 2 --port-base )8101`", text)[1].split()
+        command = re.search(r"`inferencesim ([\w -]+ --port-base )8101`", text)[1].split()
         assert "`inferenced --config inferenced.yaml`" in text
         self.simulator = Process("inferencesim", [program("inferencesim"), *command, self.base],
                                  folder / "inferencesim.log")
@@ -125,18 +124,18 @@ def test_the_readme_works_as_pasted(readme, loop, tmp_path):
     def ready():
         return readme.ctl("get", "endpoints").stdout.count(" Ready ") == 2
     readme.simulator.wait_until(ready, "both endpoints are ready")
-    assert "gpu-" in readme.ctl("pick", "--model", "sim-model", "--prompt", "Hello").stdout
+    assert "gpu-" in readme.ctl("pick", "--model", "qwen3-32b", "--prompt", "Hello").stdout
     servers = [f"127.0.0.1:{readme.base + n}" for n in range(2)]
     gateway = envoy.Envoy("full-duplex", tmp_path, f"127.0.0.1:{readme.port}", servers)
     try:
         gateway.wait_for_picker()
-        body = {"model": "sim-model", "max_tokens": 2,
-                "messages": [{"role": "user", "content": "Hello"}]}
+        body = re.search(r"-H 'x-request-id: (hello-1)' \\\n +-d '(\{.*\})'$",
+                         README.read_text(), re.M)
         answer = loop.run(http_request(
-            "1.1", gateway.port, "POST", CHAT, body=json.dumps(body).encode(),
-            headers={**JSON, "x-request-id": "readme-1"}), 30)
+            "1.1", gateway.port, "POST", CHAT, body=body[2].encode(),
+            headers={**JSON, "x-request-id": body[1]}), 30)
         assert answer.status == 200, answer.text
-        why = readme.ctl("why", "readme-1")
+        why = readme.ctl("why", body[1])
         assert why.returncode == 0 and "gpu-" in why.stdout, why.stdout + why.stderr
     finally:
         gateway.stop()
