@@ -43,7 +43,13 @@ void AddOption(CLI::App& app, const OptionRow& row, Values& values) {
     return;
   }
   auto* option = app.add_option_function<std::vector<std::string>>(
-      names, [&values, key](const std::vector<std::string>& given) { values[key] = given; });
+      names, [&values, key, has_letter = row.letter != 0](std::vector<std::string> given) {
+        // As kubectl takes -o=json, which CLI11 doesn't know. No such value begins with '='.
+        for (std::string& value : given) {
+          if (has_letter && value.starts_with('=')) value.erase(0, 1);
+        }
+        values[key] = std::move(given);
+      });
   option->expected(1)->allow_extra_args(false)->multi_option_policy(
       row.repeatable ? CLI::MultiOptionPolicy::TakeAll : CLI::MultiOptionPolicy::TakeLast);
 }
@@ -290,7 +296,7 @@ std::string RequestedFormat(int argc, const char* const* argv, const Environment
     } else if (word.substr(0, 9) == "--output=") {
       asked = word.substr(9);
     } else if (word.size() > 2 && word.substr(0, 2) == "-o") {
-      asked = word.substr(2);
+      asked = word.substr(word[2] == '=' ? 3 : 2);
     }
     // What goes to a file isn't what standard output is to hold.
     if (!asked.empty() && asked.find('=') == std::string_view::npos) format = asked;
@@ -310,15 +316,18 @@ Result<Arguments> ParseArguments(int argc, const char* const* argv) {
   }
   std::vector<std::string> operands;
   for (const VerbRow& verb : Verbs()) AddVerb(app, verb, values, operands);
+  // What stands behind "--" are operands; CLI11 takes them so only when there is none in front.
+  const int options_end =
+      static_cast<int>(std::find(argv, argv + argc, std::string_view("--")) - argv);
   try {
-    app.parse(argc, argv);
+    app.parse(options_end, argv);
   } catch (const CLI::ParseError& error) {
     return Usage(base::Printable(error.what()));
   }
   const std::string named = ParsedVerb(app);
   out.verb_ = named.empty() ? nullptr : FindVerb(named);
-  auto extras = app.remaining(true);
-  std::erase(extras, "--");  // what stands behind it are operands already
+  if (options_end < argc) operands.insert(operands.end(), argv + options_end + 1, argv + argc);
+  const auto extras = app.remaining(true);
   if (!extras.empty()) {
     return UnknownWord(extras, out.verb_, named);
   }

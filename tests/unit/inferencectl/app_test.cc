@@ -364,6 +364,23 @@ TEST_CASE("schema and explain know the kinds of outputs") {
   CHECK(Run({"explain", "EndpointList.items.runing"}).code == 1);
 }
 
+TEST_CASE("behind -- are operands, wherever it stands; -o=FORMAT is kubectl's way to write it") {
+  const auto says = [](const std::vector<const char*>& words) {
+    return Run(words, {{"INFERENCECTL_SERVER", "unix:///nowhere"}}).err;
+  };
+  CHECK(says({"get", "endpoints", "--", "gpu-1", "-w"}).find("cannot connect") !=
+        std::string::npos);
+  CHECK(says({"get", "--", "endpoints"}).find("cannot connect") != std::string::npos);
+  CHECK(says({"endpoint", "weight", "gpu-1", "--", "-5%"}).find("not \"-5%\"") !=
+        std::string::npos);
+  CHECK(says({"--", "status"}).find("no command given") != std::string::npos);
+  for (const char* output : {"-o=json", "-ojson", "--output=json"}) {
+    CAPTURE(output);
+    CHECK(Run({"version", output}).out.starts_with("{"));
+    CHECK(Run({"version", "--nonsense", output}).out.starts_with("{"));  // of kind Error
+  }
+}
+
 TEST_CASE("get: columns and paths are checked before a daemon is asked") {
   struct Case {
     std::vector<const char*> words;
