@@ -3,10 +3,12 @@
 #include <malloc.h>
 #include <poll.h>
 #include <spdlog/spdlog.h>
+#include <sys/eventfd.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <csignal>
@@ -32,6 +34,7 @@
 #include "manifest/reader.h"
 #include "manifest/render.h"
 #include "net/accounts.h"
+#include "net/file_descriptor.h"
 #include "net/listener.h"
 #include "telemetry/exposition.h"
 #include "telemetry/log.h"
@@ -105,6 +108,7 @@ class Daemon {
         controller_({.config_path = options.config,
                      .take_over = options.take_over,
                      .on_reload = [this](bool begins) { OnReload(begins); },
+                     .on_stop = [this] { eventfd_write(stop_.get(), 1); },
                      .events = events_}) {}
 
   int Run(int signals);
@@ -124,7 +128,7 @@ class Daemon {
   void TellServiceManager();
   /// Until when nothing is to be told, in milliseconds; -1: for ever.
   int TellWithin() const;
-  /// Until a signal says to stop.
+  /// Until a signal, or the admin API, says to stop.
   void Serve(int signals);
   void Drain(int signals);
   void Stop();
@@ -135,6 +139,7 @@ class Daemon {
   const inference::base::Time started_ = clock_.Now();
   const inference::base::WallTime started_at_ = clock_.WallNow();
   std::atomic<bool> serving_{false};
+  const inference::net::FileDescriptor stop_{eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
   const ServiceManager manager_;
   InheritedSockets inherited_;
 
@@ -359,8 +364,9 @@ int Daemon::TellWithin() const {
 void Daemon::Serve(int signals) {
   while (true) {
     TellServiceManager();
-    pollfd wait{signals, POLLIN, 0};
-    if (poll(&wait, 1, TellWithin()) <= 0) continue;
+    std::array<pollfd, 2> wait{{{signals, POLLIN, 0}, {stop_.get(), POLLIN, 0}}};
+    if (poll(wait.data(), wait.size(), TellWithin()) <= 0) continue;
+    if (wait[1].revents != 0) return;
     signalfd_siginfo info;
     if (read(signals, &info, sizeof info) != sizeof info) return;
     if (info.ssi_signo != SIGHUP) return;

@@ -95,6 +95,21 @@ Status FillReload(const control::ReloadResult& result, v1::ReloadResponse* out) 
   return Status::Ok();
 }
 
+Status FillStop(const control::StopAnswer& answer, v1::StopResponse* out) {
+  if (!answer.status.ok() && answer.status.code() != Code::kFailedPrecondition) {
+    return answer.status;
+  }
+  out->set_refused(!answer.status.ok());
+  out->set_message(SafeText(answer.status.message()));
+  for (const control::StopAnswer::Exposed& one : answer.exposed) {
+    v1::StopResponse::Exposed* exposed = out->add_exposed();
+    exposed->set_pool(one.pool);
+    exposed->set_endpoint(one.endpoint);
+    for (const std::string& owner : one.owners) exposed->add_owners(SafeText(owner));
+  }
+  return Status::Ok();
+}
+
 void FillObject(const control::ListedObject& object, v1::Object* out) {
   FillKey(object.key, out->mutable_key());
   out->set_text(object.text);

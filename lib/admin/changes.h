@@ -16,6 +16,8 @@ control::ChangeRequest ToRequest(const v1::ChangeRequest& request, std::string w
 Status FillChange(const control::ChangeResult& result, v1::ChangeResponse* out);
 /// An error is one that no answer can tell, as above.
 Status FillReload(const control::ReloadResult& result, v1::ReloadResponse* out);
+/// The same for a stop: a guard's refusal is an answer.
+Status FillStop(const control::StopAnswer& answer, v1::StopResponse* out);
 void FillObject(const control::ListedObject& object, v1::Object* out);
 void FillRevision(const store::Revision& revision, v1::Revision* out);
 /// With the texts, for the one generation that is asked for.

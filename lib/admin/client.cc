@@ -122,6 +122,10 @@ Result<v1::ReloadResponse> AdminClient::Reload(const v1::ReloadRequest& request)
   return Call(&v1::Admin::Stub::Reload, request);
 }
 
+Result<v1::StopResponse> AdminClient::Stop(const v1::StopRequest& request) {
+  return Call(&v1::Admin::Stub::Stop, request);
+}
+
 template <typename Request, typename Response>
 Status AdminClient::Watch(std::unique_ptr<grpc::ClientReader<Response>> (v1::Admin::Stub::*method)(
                               grpc::ClientContext*, const Request&),

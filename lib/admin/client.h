@@ -35,6 +35,7 @@ class AdminClient {
   Result<v1::ListDrainsResponse> ListDrains();
   Result<v1::SetWeightResponse> SetWeight(const v1::SetWeightRequest& request);
   Result<v1::ReloadResponse> Reload(const v1::ReloadRequest& request);
+  Result<v1::StopResponse> Stop(const v1::StopRequest& request);
 
   /// Calls `each` for every list until it returns false (OK), Cancel() is called (kCancelled), or
   /// the daemon goes away. No deadline.

@@ -315,4 +315,14 @@ grpc::Status AdminService::Reload(grpc::ServerContext* context, const v1::Reload
   return ToGrpc(FillReload(result, response));
 }
 
+grpc::Status AdminService::Stop(grpc::ServerContext* context, const v1::StopRequest* request,
+                                v1::StopResponse* response) {
+  const Peer peer = PeerOf(context->peer());
+  if (Status may = MayAct(peer, request->dry_run()); !may.ok()) return ToGrpc(may);
+  const control::StopAnswer answer = actions_.RequestStop(
+      {{peer.name, "stop", request->reason()}, request->force(), request->dry_run()});
+  response->set_pid(info_.pid);
+  return ToGrpc(FillStop(answer, response));
+}
+
 }  // namespace inference::admin

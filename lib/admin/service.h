@@ -51,6 +51,7 @@ class AdminService final : public v1::Admin::Service {
   grpc::Status WatchEvents(grpc::ServerContext*, const v1::WatchEventsRequest*,
                            grpc::ServerWriter<v1::WatchEventsResponse>*) override;
   grpc::Status Reload(grpc::ServerContext*, const v1::ReloadRequest*, v1::ReloadResponse*) override;
+  grpc::Status Stop(grpc::ServerContext*, const v1::StopRequest*, v1::StopResponse*) override;
 
   /// Ends the watches, now and for ever.
   void EndWatches();

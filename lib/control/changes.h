@@ -67,6 +67,26 @@ struct ReloadResult {
   Size before, now;
 };
 
+/// To end the daemon as SIGTERM does.
+struct StopRequest {
+  store::Author author;
+  bool force = false;
+  bool dry_run = false;
+};
+
+struct StopAnswer {
+  /// A drained endpoint of a pool that fails open: while no picker answers, its gateway sends
+  /// requests wherever it likes.
+  struct Exposed {
+    std::string pool, endpoint;
+    std::vector<std::string> owners;  // of the leases
+  };
+  /// FAILED_PRECONDITION: endpoints are exposed, and it is not forced. UNAVAILABLE: it stops
+  /// already.
+  Status status;
+  std::vector<Exposed> exposed;
+};
+
 /// An object of the files or of the store.
 struct ListedObject {
   store::ObjectKey key;
@@ -96,6 +116,8 @@ class ControlActions {
   virtual WeightAnswer SetWeight(WeightCommand command) = 0;
   /// Reads all files again, as if every one had changed; answers when that is in force or refused.
   virtual ReloadResult Reload(ReloadRequest request) = 0;
+  /// Answers before the daemon begins to stop.
+  virtual StopAnswer RequestStop(StopRequest request) = 0;
 };
 
 }  // namespace inference::control

@@ -48,6 +48,8 @@ class Controller final : public ControlView, public ControlActions, public sourc
     base::Duration state_retry = std::chrono::seconds(1);
     /// Told when a reload that was asked for begins and (false) when it is over. On any thread.
     std::function<void(bool begins)> on_reload = [](bool) {};
+    /// Ends the process as SIGTERM does. On the control thread.
+    std::function<void()> on_stop = [] {};
     /// What happens to endpoints and the configuration is told there. Never null.
     std::shared_ptr<telemetry::EventLog> events = std::make_shared<telemetry::EventLog>();
   };
@@ -84,6 +86,7 @@ class Controller final : public ControlView, public ControlActions, public sourc
   DrainAnswer Undrain(UndrainCommand command) override;
   WeightAnswer SetWeight(WeightCommand command) override;
   ReloadResult Reload(ReloadRequest request) override;
+  StopAnswer RequestStop(StopRequest request) override;
 
  private:
   void OnManifests(manifest::ManifestSet set, api::Diagnostics diagnostics) override;
@@ -116,6 +119,14 @@ class Controller final : public ControlView, public ControlActions, public sourc
   void AnswerReloads();
   ReloadResult ResultOf(const PendingReload& reload) const;
   void Remember(const PendingReload& reload, const ReloadResult& result);
+  /// A line of the history about the daemon itself, when a history is kept.
+  void KeepOperation(const store::Author& author, std::string subject, std::string before,
+                     std::string after);
+
+  // controller_stop.cc
+  StopAnswer MakeStop(const StopRequest& request);
+  std::vector<StopAnswer::Exposed> ExposedByStop() const;
+
   void NoteChange(const ChangeRequest& request, const ChangeResult& result);
 
   // controller_changes.cc

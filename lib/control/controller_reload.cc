@@ -118,19 +118,25 @@ void Controller::Remember(const PendingReload& reload, const ReloadResult& resul
   spdlog::info("reload by {}{}: {}", author.who,
                author.reason.empty() ? "" : ", \"" + author.reason + "\"",
                result.status.ok() ? ToText(result.now) : result.status.message());
+  KeepOperation(author, "files of the configuration", ToText(result.before),
+                result.status.ok() ? ToText(result.now) : "refused");
+}
+
+void Controller::KeepOperation(const store::Author& author, std::string subject, std::string before,
+                               std::string after) {
   if (!endpoint_store_ || !applied_->writable()) return;
   store::Operation operation;
   operation.at = options_.clock->WallNow();
   operation.who = author.who;
   operation.verb = author.verb;
   operation.reason = author.reason;
-  operation.subject = "files of the configuration";
-  operation.before = ToText(result.before);
-  operation.after = result.status.ok() ? ToText(result.now) : "refused";
+  operation.subject = std::move(subject);
+  operation.before = std::move(before);
+  operation.after = std::move(after);
   store::EndpointStore::Change change;
   change.operations.push_back(std::move(operation));
   if (const Status kept = endpoint_store_->Commit(change); !kept.ok()) {
-    spdlog::error("the history has no line of this reload: {}", kept.message());
+    spdlog::error("the history has no line of this {}: {}", author.verb, kept.message());
   }
 }
 

@@ -8,10 +8,10 @@ import time
 
 import pytest
 from harness.clients import connect
-from harness.daemon import Daemon, program
+from harness.daemon import Daemon, pool_manifest, program, write_manifests
 from harness.model_server import ModelServer
 from harness.openai import CHAT, JSON, chat
-from harness.process import wait_until
+from harness.process import http_get, wait_until
 from test_output_schemas import check
 from test_restart import Load
 
@@ -266,6 +266,58 @@ def test_exit_codes_and_guards(plain):
     assert history[-1]["reason"] == "kernel upgrade"
     assert history[-1]["subject"].startswith("endpoint llm/servers-gpu-1 (") \
         or "gpu-1 (" in history[-1]["subject"]
+
+
+def test_stop_is_refused_while_a_gateway_would_use_a_drained_endpoint(plain):
+    pool = pool_manifest()
+    write_manifests(plain.daemon.manifests / "pool.yaml", pool)
+    assert plain("cordon", "gpu-1", "--reason", "upgrade").returncode == 0
+    # Where the gateway refuses requests without a picker, none can go there.
+    assert plain("daemon", "stop", "--dry-run=server").returncode == 0
+    pool["spec"]["endpointPickerRef"]["failureMode"] = "FailOpen"
+    write_manifests(plain.daemon.manifests / "pool.yaml", pool)
+    wait_until(lambda: plain("daemon", "stop", "--dry-run=server").returncode == 6, "it fails open")
+    done = plain("daemon", "stop", "-o", "json")
+    assert done.returncode == 6
+    assert "pool llm/chat fails open and gpu-1 is drained" in done.stderr
+    assert "--force" in done.stderr and "drained by alice@test" in done.stderr
+    check(json.loads(done.stdout), "StopResult")
+    assert json.loads(done.stdout)["exposed"] == [
+        {"pool": "llm/chat", "endpoint": "gpu-1", "owners": ["alice@test"]}]
+    assert http_get(f"{plain.daemon.http}/readyz")[0] == 200
+    # A reload lets go of nothing, so it is not refused.
+    assert plain("daemon", "reload", "--wait").returncode == 0
+
+    done = plain("daemon", "stop", "--force", "--wait", "--reason", "OPS-9", "-o", "json")
+    assert done.returncode == 0, done.stderr
+    check(json.loads(done.stdout), "StopResult")
+    assert json.loads(done.stdout)["stopped"] is True
+    assert plain.daemon.process.wait() == 0
+    assert plain("daemon", "stop").returncode == 4
+    plain.daemon.restart()
+    wait_until(lambda: plain("drain", "status", "gpu-1").returncode == 8 or
+               plain.daemon.listed()["gpu-1"]["state"] == "Drained", "the lease is still there")
+    last = json.loads(plain("history", "-o", "json").stdout)["operations"][0]
+    assert (last["verb"], last["reason"], last["after"]) == ("stop", "OPS-9", "stopping, by force")
+    assert plain("undrain", "gpu-1").returncode == 0
+    assert plain("daemon", "stop", "--wait").returncode == 0
+    assert plain.daemon.process.wait() == 0
+
+
+def test_stop_waits_for_requests(make_stack):
+    stack = counting(make_stack("full-duplex"))
+    stream, server = begin_stream(stack)
+    servers = [stack.daemon.admin]
+    done = ctl("daemon", "stop", "--wait", "--timeout", "300ms", servers=servers)
+    assert done.returncode == 5, done.stderr
+    assert "still ends its requests" in done.stderr
+    # Asked again it doesn't cut them, as a second signal would.
+    assert ctl("daemon", "stop", servers=servers).returncode == 0
+    assert stack.daemon.process.alive()
+    server.open_gate()
+    response = stack.loop.run(stream.finish())
+    assert response.status == 200 and response.text.rstrip().endswith("[DONE]")
+    assert stack.daemon.process.wait() == 0
 
 
 def test_documents_are_what_their_schemas_say(plain):

@@ -29,6 +29,7 @@ Answer RunTrafficGet(Invocation& run);
 Answer RunTrafficSet(Invocation& run);  // traffic_set.cc
 Answer RunTrafficVerify(Invocation& run);
 Answer RunDaemonReload(Invocation& run);
+Answer RunDaemonStop(Invocation& run);
 Answer RunTest(Invocation& run);
 Answer RunExplain(Invocation& run);
 Answer RunSchema(Invocation& run);

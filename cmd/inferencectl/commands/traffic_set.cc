@@ -292,7 +292,8 @@ Answer SetApplied(const Invocation& run, const traffic::Target& target) {
   if (Answer good = ProposeToAll(run, target, replicas, proposals); good.exit != ExitCode::kOk) {
     return good;
   }
-  Done done{.want = static_cast<int>(replicas.size())};
+  Done done;
+  done.want = static_cast<int>(replicas.size());
   done.dry_run = run.args.Text("dry-run") != "none";
   std::optional<Answer> failure;
   for (size_t i = 0; i < replicas.size(); ++i) {

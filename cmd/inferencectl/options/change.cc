@@ -75,6 +75,18 @@ constexpr std::array kVerbs{
             .exits = "1 the files are refused; what was in force stays\n4 no daemon answers\n"
                      "5 not done within --timeout",
             .run = RunDaemonReload},
+    VerbRow{.name = "daemon stop",
+            .summary = "end a daemon as SIGTERM does",
+            .description =
+                "It takes no new requests and ends those it has within drainTimeout. Refused while "
+                "an endpoint is drained in a pool that fails open: without a picker the gateway "
+                "would send requests there too. A service manager may start it again; where one "
+                "runs it, better ask that one.",
+            .examples = "inferencectl daemon stop --wait --reason 'OPS-112'\n"
+                        "inferencectl daemon stop --dry-run=server",
+            .exits = "4 no daemon answers\n5 with --wait: it has not ended in time\n"
+                     "6 endpoints are drained that a gateway would use meanwhile",
+            .run = RunDaemonStop},
     VerbRow{.name = "rollback",
             .summary = "bring the applied objects of an earlier generation back",
             .description =
@@ -99,7 +111,7 @@ constexpr std::array kOptions{
               .env = "INFERENCECTL_OUTPUT",
               .choices = "text|name|json|yaml",
               .doc = "the form of the answer; name names the objects only"},
-    OptionRow{.verbs = "daemon reload",
+    OptionRow{.verbs = "daemon reload|daemon stop",
               .name = "output",
               .letter = 'o',
               .argument = "FORMAT",
@@ -111,6 +123,12 @@ constexpr std::array kOptions{
               .name = "wait",
               .doc = "until the files are in force or refused, for --timeout at most; else it only "
                      "asks"},
+    OptionRow{.verbs = "daemon stop",
+              .name = "wait",
+              .doc = "until it has ended its requests and is gone, for --timeout at most"},
+    OptionRow{.verbs = "daemon stop",
+              .name = "force",
+              .doc = "also while drained endpoints are exposed to a gateway that fails open"},
     OptionRow{.verbs = "diff",
               .name = "output",
               .letter = 'o',
@@ -142,13 +160,13 @@ constexpr std::array kOptions{
               .choices = "none|client|server",
               .doc = "change nothing; client: check the files only, server: ask the daemon what "
                      "would become of them"},
-    OptionRow{.verbs = "delete|rollback",
+    OptionRow{.verbs = "delete|rollback|daemon stop",
               .name = "dry-run",
               .argument = "WHERE",
               .fallback = "none",
               .choices = "none|server",
               .doc = "change nothing; ask the daemon what would be done"},
-    OptionRow{.verbs = "apply|delete|rollback|daemon reload",
+    OptionRow{.verbs = "apply|delete|rollback|daemon reload|daemon stop",
               .name = "reason",
               .argument = "TEXT",
               .env = "INFERENCECTL_REASON",

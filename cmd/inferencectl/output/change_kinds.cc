@@ -87,6 +87,22 @@ constexpr Field kReloadFields[] = {
     List("findings", &kToldFinding, "Of the files."),
 };
 
+constexpr Field kExposedFields[] = {
+    Text("pool", "namespace/name; it fails open."),
+    Text("endpoint", "That is drained."),
+    List("owners", &kAnyText, "Of its leases."),
+};
+constexpr Field kExposed = {.fields = kExposedFields};
+constexpr Field kStopFields[] = {
+    kMetadata,
+    Flag("dryRun", "It was only asked whether it would stop."),
+    Flag("refused", "It goes on."),
+    Maybe(Text("message", "Why it is refused.")),
+    Flag("stopped", "With --wait: it is gone."),
+    Integer("pid", "Of the daemon."),
+    List("exposed", &kExposed, "Endpoints that the gateway may use while no picker answers."),
+};
+
 #define MANIFEST_FIELDS                                                                         \
   KEY_FIELDS, Map("labels", &kAnyText, "Of the object."), Text("source", "file or applied."),   \
       Maybe(Text("file", "That defines it.")), Maybe(Integer("line", "In that file, from 1.")), \
@@ -141,6 +157,7 @@ constexpr Kind kKinds[] = {
      kManifestListFields, false},
     {kOutputVersion, "ReloadResult", "", "", Use::kFile, "daemon reload -o json", kReloadFields,
      false},
+    {kOutputVersion, "StopResult", "", "", Use::kFile, "daemon stop -o json", kStopFields, false},
     {kOutputVersion, "RoutingTestReport", "", "", Use::kFile, "test -o json", kTestReportFields,
      false},
     {kOutputVersion, "ConfigMigration", "", "", Use::kFile, "config migrate -o json",

@@ -78,6 +78,36 @@ TEST_CASE("a refused change is an answer with its reason; a daemon that can't is
   CHECK(failed.status().code() == Code::kResourceExhausted);
 }
 
+TEST_CASE("a stop is asked for as it was said, with who asks; a guard's word is an answer") {
+  tests::FakeDaemon daemon;
+  auto client = admin::AdminClient::Connect(daemon.address(), 5s);
+  REQUIRE(client.ok());
+  admin::v1::StopRequest request;
+  request.set_reason("moving");
+  request.set_force(true);
+  daemon.actions.With([](auto& a) { a.stop_answer.exposed = {{"llm/a", "gpu-1", {"alice"}}}; });
+  auto response = (*client)->Stop(request);
+  REQUIRE(response.ok());
+  CHECK_FALSE(response->refused());
+  CHECK(response->pid() == 4242);
+  REQUIRE(response->exposed_size() == 1);
+  CHECK(response->exposed(0).owners(0) == "alice");
+  const auto asked = daemon.actions.With([](auto& a) { return a.stop_asked; });
+  CHECK(asked.force);
+  CHECK_FALSE(asked.dry_run);
+  CHECK(asked.author.verb == "stop");
+  CHECK(asked.author.reason == "moving");
+  CHECK_THAT(asked.author.who, Catch::Contains("uid " + std::to_string(getuid())));
+  daemon.actions.With(
+      [](auto& a) { a.stop_answer.status = Status(Code::kFailedPrecondition, "exposed"); });
+  response = (*client)->Stop({});
+  REQUIRE(response.ok());
+  CHECK(response->refused());
+  CHECK(response->message() == "exposed");
+  daemon.actions.With([](auto& a) { a.stop_answer.status = Status(Code::kUnavailable, "no"); });
+  CHECK((*client)->Stop({}).status().code() == Code::kUnavailable);
+}
+
 TEST_CASE("the history of one generation has its texts, of all has none") {
   tests::FakeDaemon daemon;
   auto client = admin::AdminClient::Connect(daemon.address(), 5s);

@@ -80,6 +80,8 @@ class FakeActions final : public control::ControlActions {
     control::WeightAnswer weight_answer;
     control::ReloadRequest reload_asked;
     control::ReloadResult reload_answer;
+    control::StopRequest stop_asked;
+    control::StopAnswer stop_answer;
   };
 
   template <typename F>
@@ -113,6 +115,9 @@ class FakeActions final : public control::ControlActions {
   }
   control::ReloadResult Reload(control::ReloadRequest request) override {
     return With([&](Book& b) { return b.reload_asked = std::move(request), b.reload_answer; });
+  }
+  control::StopAnswer RequestStop(control::StopRequest request) override {
+    return With([&](Book& b) { return b.stop_asked = std::move(request), b.stop_answer; });
   }
 
  private:
