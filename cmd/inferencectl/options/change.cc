@@ -128,7 +128,7 @@ constexpr std::array kOptions{
               .doc = "until it has ended its requests and is gone, for --timeout at most"},
     OptionRow{.verbs = "daemon stop",
               .name = "force",
-              .doc = "also while drained endpoints are exposed to a gateway that fails open"},
+              .doc = "stop all the same; a gateway that fails open uses drained endpoints then"},
     OptionRow{.verbs = "diff",
               .name = "output",
               .letter = 'o',
