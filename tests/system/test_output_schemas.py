@@ -218,8 +218,8 @@ def test_every_kind_is_tried():
         "Pool", "Endpoint", "Manifest", "Decision", "ValidationReport", "ValidationBaseline",
         "ChangeResult", "Diff", "RoutingTestReport", "ConfigMigration", "TrafficList",
         "TrafficChange", "TrafficVerification",
-        "DrainList", "DrainResult",  # in test_drain.py
-        "ReloadResult",              # in test_service.py
+        "DrainList", "DrainResult", "StopResult",  # in test_drain.py
+        "ReloadResult",  # in test_service.py
         "EventList", "Event", "WeightResult"}  # in test_endpoints.py
     text = ctl("help", "formatting").stdout
     listed = re.search(r"Kinds of documents.*?:\n(.*?)\n\n", text, re.S).group(1)

@@ -205,7 +205,7 @@ def test_reload_says_what_changed(make_daemon):
     operation = daemon.ctl_json("history")["operations"][0]
     assert operation["verb"] == "reload" and operation["reason"] == "OPS-1"
     assert operation["who"].endswith(f"(uid {os.getuid()})")
-    assert operation["before"].startswith("generation 1,") and operation["after"].startswith("generation 2,")
+    assert operation["before"].startswith("generation 1:") and operation["after"].startswith("generation 2:")
 
 
 def test_reload_of_what_the_watch_does_not_see(make_daemon, tmp_path):
